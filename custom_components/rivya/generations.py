@@ -1,0 +1,449 @@
+"""Submits generations, follows them and says what became of them.
+
+The one place that decides when something is sent, asked again or given up. Whatever is
+paid for is followed by a timer of its own, whether or not an entity listens and whether
+or not polling is switched off for the account.
+"""
+
+import asyncio
+from collections.abc import Callable
+from copy import replace
+from datetime import datetime, timedelta
+from heapq import nsmallest
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
+
+from .api import (
+    Outcome,
+    RivyaAuthError,
+    RivyaClient,
+    RivyaConflictError,
+    RivyaError,
+    RivyaNotFoundError,
+    RivyaRateLimitError,
+    Task,
+)
+from .const import DOMAIN
+from .errors import translated_for_user
+from .journal import Journal
+from .ledger import Generation, GenerationError, Ledger, Status
+from .schedule import (
+    FIRST_CHECK,
+    MAX_INTERVAL,
+    MIN_INTERVAL,
+    Expectation,
+    jittered,
+)
+
+CHECKS_PER_CYCLE: Final = 10
+"""Generations asked about at once; more wait until MIN_INTERVAL has passed."""
+
+REPLAY_WINDOW: Final = timedelta(minutes=15)
+"""How long a submission of unknown outcome is repeated under its own key."""
+
+NOT_FOUND_GRACE: Final = 60.0
+"""Seconds after acceptance in which the service may not know the task yet."""
+
+DEADLINE: Final = 86400.0
+"""Seconds that a generation is followed before its end counts as unknown."""
+
+MAX_PAUSE: Final = 900.0
+"""The longest pause, in seconds, that a Retry-After header can cause."""
+
+_MAX_STRETCH: Final = 8.0
+
+
+class Generations:
+    """The generations of one account."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        client: RivyaClient,
+        *,
+        concurrency: int,
+        on_answer: Callable[[RivyaError | None], None],
+        on_change: Callable[[], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        """Prepare; nothing is read or sent.
+
+        Args:
+            hass: Home Assistant.
+            entry: The account.
+            client: Talks to the service.
+            concurrency: How many generations may be with the service at once.
+            on_answer: Called with None when the service has answered as it should,
+                else with what went wrong.
+            on_change: Called when the ledger, or an estimate, may have changed.
+            on_end: Called when a generation has come to its end.
+
+        """
+        self.journal = Journal(hass, entry, self._on_generation_end)
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._concurrency = concurrency
+        self._on_answer = on_answer
+        self._on_change = on_change
+        self._on_end = on_end
+        self._running = False
+        self._key_refused = False
+        # All on the event loop's clock, which no change of the time of day moves.
+        self._due: dict[str, float] = {}
+        self._not_before = 0.0
+        self._line_opens = 0.0
+        self._timer: CALLBACK_TYPE | None = None
+        self._failures = 0
+        self._failing_until = 0.0
+        self._stretch = 1.0
+
+    @property
+    def ledger(self) -> Ledger:
+        """All generations of the account."""
+        return self.journal.ledger
+
+    # Starting and stopping.
+
+    def start(self) -> None:
+        """Take up what was pending when Home Assistant stopped."""
+        for generation in self.journal.resume():
+            if generation.status is not Status.WAITING:
+                self._due[generation.generation_id] = self._now()
+        self._running = True
+        self._schedule()
+
+    def key_accepted(self) -> None:
+        """Go on, if a refused key was what stopped it."""
+        if self._key_refused:
+            self._key_refused = False
+            self._schedule()
+
+    async def async_stop(self) -> None:
+        """Stop following; what is pending stays in the ledger."""
+        self._running = False
+        self._cancel_timer()
+        await self.journal.async_close()
+
+    # What actions ask for.
+
+    async def async_generate(
+        self, body: dict[str, Any], category: str | None, context: Context
+    ) -> Generation:
+        """Write a generation down, submit it and return it as it then stands.
+
+        When the account runs as many as it may, it is put in line instead.
+
+        Raises:
+            HomeAssistantError: It could not be written down, or it was refused.
+
+        """
+        generation = Generation.new(
+            body,
+            Status.WAITING if self._room() <= 0 else Status.SUBMITTING,
+            dt_util.utcnow(),
+            category,
+        )
+        # It goes on even if whoever asked for it goes away.
+        work = self._entry.async_create_background_task(
+            self._hass, self._async_take_on(generation, context), f"{DOMAIN} submit"
+        )
+        await asyncio.wait({work})
+        if work.cancelled():
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="interrupted"
+            )
+        error = work.result()
+        generation = self.ledger.generations[generation.generation_id]
+        if error is not None and generation.status is Status.FAILED:
+            raise translated_for_user(error) from error
+        return generation
+
+    async def async_ask(self, generation: Generation) -> Generation:
+        """Return a generation as the service sees it now.
+
+        Raises:
+            RivyaError: The service could not be asked.
+
+        """
+        if generation.task_id is None or generation.status.is_terminal:
+            return generation
+        task = await self._client.get_generation(generation.task_id)
+        self._on_answer(None)
+        self._observe(generation.generation_id, task)
+        await self._async_finish_step()
+        return self.ledger.generations[generation.generation_id]
+
+    async def async_adopt(self, task_id: str) -> Generation:
+        """Take a task into the ledger that this installation did not start.
+
+        Its end is reported if it is still to come.
+
+        Raises:
+            RivyaError: The service does not know it or could not be asked.
+
+        """
+        task = await self._client.get_generation(task_id)
+        self._on_answer(None)
+        now = dt_util.utcnow()
+        body = {"model": task.model or "unknown"}
+        created_at = min(task.created_at or now, now)
+        generation = replace(
+            Generation.new(body, Status.UNKNOWN, created_at, None),
+            accepted_at=created_at,
+        ).observed(task, now)
+        self.journal.adopt(generation)
+        if generation.status.is_with_service:
+            self._due_again(generation)
+        await self._async_finish_step()
+        return generation
+
+    def expectation(self, generation: Generation) -> Expectation:
+        """Return how long a generation probably takes."""
+        return Expectation.learned(
+            self.ledger.durations(generation.model), generation.category
+        )
+
+    # Submitting.
+
+    async def _async_take_on(
+        self, generation: Generation, context: Context
+    ) -> RivyaError | None:
+        """Write a generation down and submit it; return what went wrong with that."""
+        await self.journal.async_begin(generation, context)
+        self._on_change()
+        if generation.status is Status.SUBMITTING:
+            return await self._async_submit(generation.generation_id, attended=True)
+        self._schedule()
+        return None
+
+    async def _async_submit(
+        self, generation_id: str, *, attended: bool = False
+    ) -> RivyaError | None:
+        """Send a generation that is on disk as submitting; return what went wrong."""
+        generation = self.ledger.generations[generation_id]
+        age = dt_util.utcnow() - (generation.submitted_at or generation.created_at)
+        error: RivyaError | None = None
+        if generation.perhaps_sent and age > REPLAY_WINDOW:
+            self.journal.give_up(generation_id, GenerationError(code="outcome_unknown"))
+        else:
+            try:
+                task = await self._client.create_generation(
+                    generation.body, idempotency_key=generation.idempotency_key
+                )
+            except RivyaError as err:
+                error = err
+                self._submission_failed(generation, err, attended=attended)
+            else:
+                self._on_answer(None)
+                self._observe(generation_id, task)
+        await self._async_finish_step()
+        return error
+
+    def _submission_failed(
+        self, generation: Generation, error: RivyaError, *, attended: bool
+    ) -> None:
+        """Decide what becomes of a generation whose submission went wrong."""
+        now = dt_util.utcnow()
+        pause = self._now() + self._pause(error)
+        reason = GenerationError.from_error(error)
+        if generation.perhaps_sent or error.outcome is Outcome.UNKNOWN:
+            passes = error.is_retryable or isinstance(error, RivyaAuthError)
+            if passes and not isinstance(error, RivyaConflictError):
+                self.journal.record(replace(generation, perhaps_sent=True))
+                self._due[generation.generation_id] = pause
+            else:
+                self.journal.give_up(generation.generation_id, reason)
+        elif error.is_retryable and (
+            not attended or isinstance(error, RivyaRateLimitError)
+        ):
+            self._line_opens = pause
+            self.journal.record(generation.moved(Status.WAITING, now))
+        else:
+            self.journal.record(generation.moved(Status.FAILED, now, reason))
+        if isinstance(error, RivyaAuthError):
+            self._stop_for_key()
+            self._on_answer(error)
+
+    def _room(self) -> int:
+        """Return how many more generations may be with the service.
+
+        None while others are in line: nobody overtakes.
+        """
+        waiting = len(self.ledger.pending(Status.WAITING))
+        return 0 if waiting else self._concurrency - len(self.ledger.pending())
+
+    def _next_in_line(self) -> list[Generation]:
+        """Return those in line for whom there is room, in order."""
+        waiting = self.ledger.pending(Status.WAITING)
+        running = len(self.ledger.pending()) - len(waiting)
+        return waiting[: max(self._concurrency - running, 0)]
+
+    async def _async_advance_line(self) -> None:
+        """Let those in line go for whom there is room."""
+        moving = self._next_in_line()
+        for generation in moving:
+            self.journal.record(generation.moved(Status.SUBMITTING, dt_util.utcnow()))
+        if await self.journal.async_save():
+            await asyncio.gather(
+                *(self._async_check(generation.generation_id) for generation in moving)
+            )
+            return
+        self._line_opens = self._now() + MAX_INTERVAL
+        for generation in moving:
+            submitting = self.ledger.generations[generation.generation_id]
+            self.journal.record(submitting.moved(Status.WAITING, dt_util.utcnow()))
+        self._schedule()
+
+    # Following.
+
+    def _now(self) -> float:
+        """Return the time on the event loop's clock."""
+        return self._hass.loop.time()
+
+    @callback
+    def _schedule(self) -> None:
+        """Set the one timer to when something is due; none when nothing is."""
+        self._cancel_timer()
+        if not self._running or self._key_refused:
+            return
+        moments = list(self._due.values())
+        if self._next_in_line():
+            moments.append(self._line_opens)
+        if self.journal.save_at is not None:
+            moments.append(self.journal.save_at)
+        if not moments:
+            return
+        at = max(min(moments), self._not_before)
+        self._timer = async_call_later(
+            self._hass,
+            max(at - self._now(), 0),
+            HassJob(self._on_timer, f"{DOMAIN} poll", cancel_on_shutdown=True),
+        )
+
+    @callback
+    def _cancel_timer(self) -> None:
+        """Stop the timer, if it runs."""
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+
+    @callback
+    def _on_timer(self, _now: datetime) -> None:
+        """Start what is due, a bounded number at a time."""
+        self._timer = None
+        now = self._now()
+        self._not_before = now + MIN_INTERVAL
+        first = nsmallest(CHECKS_PER_CYCLE, self._due, key=self._due.__getitem__)
+        for generation_id in first:
+            if self._due[generation_id] <= now:
+                del self._due[generation_id]
+                self._start(self._async_check(generation_id))
+        if self._line_opens <= now and self._next_in_line():
+            self._start(self._async_advance_line())
+        if self.journal.save_at is not None and self.journal.save_at <= now:
+            self._start(self._async_finish_step())
+        self._schedule()
+
+    def _start(self, work: Any) -> None:
+        """Let something run on its own until the account is unloaded."""
+        self._entry.async_create_background_task(self._hass, work, f"{DOMAIN} poll")
+
+    async def _async_check(self, generation_id: str) -> None:
+        """Submit one generation again, or ask about it."""
+        generation = self.ledger.generations[generation_id]
+        if generation.task_id is None:
+            error = await self._async_submit(generation_id)
+        else:
+            error = await self._async_poll(generation, generation.task_id)
+        if error is None:
+            self._failures = 0
+            self._stretch = max(self._stretch / 1.5, 1.0)
+            return
+        self._slow_down(error)
+        if isinstance(error, RivyaAuthError):
+            self._stop_for_key()
+        self._on_answer(error)
+        self._schedule()
+
+    async def _async_poll(
+        self, generation: Generation, task_id: str
+    ) -> RivyaError | None:
+        """Ask about one generation; return why the service did not answer."""
+        try:
+            task = await self._client.get_generation(task_id)
+        except RivyaNotFoundError as error:
+            if generation.age(dt_util.utcnow()) > NOT_FOUND_GRACE:
+                self.journal.give_up(
+                    generation.generation_id, GenerationError.from_error(error)
+                )
+            else:
+                self._due_again(generation)
+        except RivyaError as error:
+            self._due_again(generation)
+            return error
+        else:
+            self._on_answer(None)
+            self._observe(generation.generation_id, task)
+        await self._async_finish_step()
+        return None
+
+    def _pause(self, error: RivyaError) -> float:
+        """Return the seconds to leave the service alone after an error."""
+        if error.retry_after is not None:
+            return min(max(error.retry_after, MIN_INTERVAL), MAX_PAUSE)
+        return jittered(min(MIN_INTERVAL * 2 ** min(self._failures, 8), MAX_INTERVAL))
+
+    def _slow_down(self, error: RivyaError) -> None:
+        """Leave the service alone for a while; failures at the same time count once."""
+        now = self._now()
+        if now >= self._failing_until:
+            self._failures += 1
+            if isinstance(error, RivyaRateLimitError):
+                self._stretch = min(self._stretch * 2, _MAX_STRETCH)
+        self._failing_until = max(self._failing_until, now + self._pause(error))
+        self._not_before = max(self._not_before, self._failing_until)
+
+    def _stop_for_key(self) -> None:
+        """Ask the user for another key; everything pending waits for it."""
+        self._key_refused = True
+        self._cancel_timer()
+        self._entry.async_start_reauth(self._hass)
+
+    def _due_again(self, generation: Generation) -> None:
+        """Set when to ask about a generation next."""
+        interval = self.expectation(generation).interval(
+            generation.age(dt_util.utcnow())
+        )
+        interval = min(interval * self._stretch, MAX_INTERVAL)
+        self._due[generation.generation_id] = self._now() + jittered(interval)
+
+    def _observe(self, generation_id: str, task: Task) -> None:
+        """Record what the service says of a generation, and when to ask next."""
+        is_new = self.ledger.generations[generation_id].task_id is None
+        generation = self.journal.observe(generation_id, task)
+        if not generation.status.is_with_service:
+            return
+        if is_new:
+            self._due[generation_id] = self._now() + FIRST_CHECK
+        elif generation.age(dt_util.utcnow()) > DEADLINE:
+            self.journal.give_up(generation_id, GenerationError(code="deadline"))
+        else:
+            self._due_again(generation)
+
+    def _on_generation_end(self, generation_id: str) -> None:
+        """Stop following a generation."""
+        self._due.pop(generation_id, None)
+        self._on_end()
+
+    async def _async_finish_step(self) -> None:
+        """Write down what has changed, show it and go on."""
+        await self.journal.async_save()
+        self._on_change()
+        self._schedule()

@@ -1,0 +1,1 @@
+"""Tests, the simulated service and the demo."""
