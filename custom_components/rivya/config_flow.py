@@ -48,7 +48,7 @@ from .const import (
     MAX_CONCURRENCY,
 )
 from .errors import missing_scope
-from .forms import model_selector
+from .forms import chosen_model, model_selector
 
 SECTION_ADVANCED: Final = "advanced"
 KEYS_URL: Final = f"{DEFAULT_BASE_URL}/settings"
@@ -189,8 +189,12 @@ class RivyaOptionsFlow(OptionsFlowWithReload):
     ) -> ConfigFlowResult:
         """Show the options and keep them."""
         if user_input is not None:
-            user_input[CONF_CONCURRENCY] = int(user_input[CONF_CONCURRENCY])
-            return self.async_create_entry(data=user_input)
+            return self.async_create_entry(
+                data={
+                    CONF_DEFAULT_MODEL: chosen_model(user_input[CONF_DEFAULT_MODEL]),
+                    CONF_CONCURRENCY: int(user_input[CONF_CONCURRENCY]),
+                }
+            )
         options = {
             CONF_DEFAULT_MODEL: DEFAULT_MODEL,
             CONF_CONCURRENCY: DEFAULT_CONCURRENCY,

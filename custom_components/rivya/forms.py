@@ -10,6 +10,7 @@ from homeassistant.helpers.selector import (
 )
 
 from .api import Model
+from .const import DEFAULT_MODEL
 
 
 def model_selector(models: Iterable[Model]) -> SelectSelector:
@@ -24,3 +25,8 @@ def model_selector(models: Iterable[Model]) -> SelectSelector:
             mode=SelectSelectorMode.DROPDOWN,
         )
     )
+
+
+def chosen_model(text: str) -> str:
+    """Return the id that was chosen or typed; the usual one if nothing was."""
+    return text.strip() or DEFAULT_MODEL

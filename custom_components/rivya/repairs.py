@@ -6,7 +6,7 @@ import voluptuous as vol
 
 from .const import CONF_DEFAULT_MODEL, DEFAULT_MODEL
 from .coordinator import RivyaConfigEntry
-from .forms import model_selector
+from .forms import chosen_model, model_selector
 
 
 async def async_create_fix_flow(
@@ -27,8 +27,8 @@ class DefaultModelFlow(RepairsFlow):
     async def async_step_init(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Start with the form."""
-        return await self.async_step_model(user_input)
+        """Start with the form; what comes here is the issue's id, and no input."""
+        return await self.async_step_model()
 
     async def async_step_model(
         self, user_input: dict[str, str] | None = None
@@ -40,8 +40,9 @@ class DefaultModelFlow(RepairsFlow):
         if entry is None or not hasattr(entry, "runtime_data"):
             return self.async_abort(reason="account_not_loaded")
         if user_input is not None:
+            model_id = chosen_model(user_input[CONF_DEFAULT_MODEL])
             self.hass.config_entries.async_update_entry(
-                entry, options={**entry.options, **user_input}
+                entry, options={**entry.options, CONF_DEFAULT_MODEL: model_id}
             )
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
             return self.async_create_entry(data={})

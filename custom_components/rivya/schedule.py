@@ -24,8 +24,10 @@ MAX_COLD_INTERVAL: Final = 10.0
 JITTER: Final = 0.2
 PROGRESS_CEILING: Final = 95.0
 
-_CHANCE = 0.045
-_PRIOR_WEIGHT = 3
+_CHANCE = 0.065
+_PRIOR_WEIGHT = 1
+_TAIL_FROM = 0.95
+_TAIL_SHARE = 0.1
 _LEARNED_FROM = 3
 _COLD_SPREAD = 0.7
 _COLD_SECONDS: Final = {"video": 150.0, "image": 25.0, "audio": 40.0}
@@ -74,7 +76,8 @@ class Expectation:
 
     def interval(self, age: float) -> float:
         """Return the seconds until the next check of a generation of this age."""
-        interval = self.after(age, _CHANCE) - age
+        overdue = age - self.after(0, _TAIL_FROM)
+        interval = max(self.after(age, _CHANCE) - age, overdue * _TAIL_SHARE)
         return min(max(interval, MIN_INTERVAL), self.longest)
 
     def remaining(self, age: float) -> float:

@@ -52,7 +52,7 @@ class LedgerStore:
         folder = Path(hass.config.path(STORAGE_DIR))
         self._recent = folder / f"{DOMAIN}.{entry_id}"
         self._archive = folder / f"{DOMAIN}.{entry_id}.archive"
-        self._archived: set[str] = set()
+        self._archived: dict[str, Generation] = {}
         self._lock = asyncio.Lock()
         self._wanted = self._written = 0
 
@@ -97,7 +97,7 @@ class LedgerStore:
             generation
             for generation in ledger.generations.values()
             if generation.status.is_pending
-            or generation.generation_id not in self._archived
+            or self._archived.get(generation.generation_id) is not generation
         ]
         if len(recent) - len(ledger.pending()) >= _ARCHIVE_AFTER:
             ended = [
@@ -106,19 +106,18 @@ class LedgerStore:
                 if not generation.status.is_pending
             ]
             await self._hass.async_add_executor_job(_write, self._archive, ended, None)
-            self._archived = {generation.generation_id for generation in ended}
+            self._archived = {each.generation_id: each for each in ended}
             recent = ledger.pending()
         await self._hass.async_add_executor_job(
             _write, self._recent, recent, ledger.spent
         )
 
-    def _load(self) -> tuple[Ledger, set[str]]:
-        """Read both files."""
+    def _load(self) -> tuple[Ledger, dict[str, Generation]]:
+        """Read both files; return the ledger and what of it the archive holds."""
         recent, spent = _read(self._recent)
         archive, _ = _read(self._archive)
-        generations = {each.generation_id: each for each in (*archive, *recent)}
-        archived = {each.generation_id for each in archive}
-        archived -= {each.generation_id for each in recent}
+        archived = {each.generation_id: each for each in archive}
+        generations = archived | {each.generation_id: each for each in recent}
         return Ledger.of(generations.values(), spent), archived
 
 
@@ -131,11 +130,11 @@ def _read(path: Path) -> tuple[list[Generation], float]:
         data: dict[str, Any] = content["data"]
         return (
             [Generation.from_dict(each) for each in data["generations"]],
-            float(data.get("spent", 0)),
+            data.get("spent", 0),
         )
     except FileNotFoundError:
         return [], 0
-    except (KeyError, OSError, TypeError, ValueError) as err:
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as err:
         raise LedgerUnreadableError(path) from err
 
 

@@ -191,7 +191,7 @@ def _same_number(option: str, value: object) -> bool:
 
     YAML reads an unquoted ``16:9`` as a number to the base 60: 969.
     """
-    if isinstance(value, bool) or (number := _number_of(value)) is None:
+    if (number := _number_of(value)) is None:
         return False
     if match := _SEXAGESIMAL.fullmatch(option):
         return number == int(match[1]) * 60 + int(match[2])
