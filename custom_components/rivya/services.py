@@ -137,12 +137,14 @@ async def _generate(call: ServiceCall) -> ServiceResponse:
     model_id = call.data.get(ATTR_MODEL, options.get(CONF_DEFAULT_MODEL, DEFAULT_MODEL))
     try:
         body = prepare_request(
-            coordinator.catalog, model_id, call.data.get(ATTR_PROMPT), _params(call)
+            coordinator.catalog,
+            model_id,
+            call.data.get(ATTR_PROMPT),
+            _params(call),
+            call.data.get(ATTR_CLIENT_REQUEST_ID),
         )
     except RivyaError as err:
         raise translated_for_user(err) from err
-    if ATTR_CLIENT_REQUEST_ID in call.data:
-        body[ATTR_CLIENT_REQUEST_ID] = call.data[ATTR_CLIENT_REQUEST_ID]
     notices = coordinator.check_model(model_id)
     model = coordinator.catalog.models.get(model_id)
     generations = coordinator.generations

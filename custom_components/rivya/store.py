@@ -150,7 +150,7 @@ def _write(path: Path, generations: Iterable[Generation], spent: float | None) -
     try:
         path.parent.mkdir(exist_ok=True)
         raw = orjson.dumps(content, datetime.isoformat, orjson.OPT_PASSTHROUGH_DATETIME)
-    except OSError as err:
+    except (OSError, TypeError) as err:
         raise WriteError(err) from err
     write_utf8_file_atomic(os.fspath(path), raw, private=True, mode="wb")
 

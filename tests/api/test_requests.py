@@ -378,7 +378,7 @@ def test_references_of_a_model_without_a_policy_need_url_and_kind(
         10**30,
         "half \ud83c",
         [["half \ud83c"]],
-        object(),
+        pytest.param(object(), id="object"),
     ],
     ids=repr,
 )
@@ -422,3 +422,15 @@ def test_a_request_leaves_what_it_was_given_alone(shipped: Catalog) -> None:
     params = {"n_frames": 10, "remove_watermark": None}
     prepare_request(shipped, "sora-2", "tide", params)
     assert params == {"n_frames": 10, "remove_watermark": None}
+
+
+def test_the_id_of_the_caller_goes_along(shipped: Catalog) -> None:
+    body = prepare_request(shipped, "sora-2", "tide", {}, "kitchen-1")
+    assert body["client_request_id"] == "kitchen-1"
+
+
+def test_an_id_that_is_no_text_is_refused(shipped: Catalog) -> None:
+    with pytest.raises(RivyaRequestError) as error:
+        prepare_request(shipped, "sora-2", "tide", {}, "\ud800")
+    assert error.value.reason is RequestProblem.INVALID_VALUE
+    assert error.value.facts == {"parameter": "client_request_id"}

@@ -23,7 +23,13 @@ from .exceptions import (
     RivyaResponseError,
     api_error_class,
 )
-from .models import Task, is_task_id, number_or_none, text_or_none
+from .models import (
+    Task,
+    is_task_id,
+    number_or_none,
+    text_or_none,
+    word_or_none,
+)
 from .retry import RetryPolicy
 
 DEFAULT_BASE_URL: Final = "https://rivya.ai"
@@ -135,9 +141,12 @@ class RivyaClient:
         if not is_task_id(task_id):
             # Least of all "..", which a gateway would take for a step up.
             raise RivyaNotFoundError("No generation has such an id", code="not_found")
-        return Task.from_dict(
+        task = Task.from_dict(
             await self._request(METH_GET, f"generations/{quote(task_id, safe='')}")
         )
+        if task.id != task_id:
+            raise RivyaResponseError("Rivya's answer is about another generation")
+        return task
 
     async def _request(
         self,
@@ -180,6 +189,8 @@ class RivyaClient:
         self, method: str, path: str, headers: dict[str, str], data: bytes | None
     ) -> dict[str, Any]:
         """Send one request and read its answer, or raise what it ended with."""
+        if self._session.closed:
+            raise RivyaNotSentError("The connections are closed already")
         url = URL(f"{self._base_url}/api/v1/{path}", encoded=True)
         try:
             async with self._session.request(
@@ -254,12 +265,12 @@ def _api_error(response: aiohttp.ClientResponse, answer: object) -> RivyaError:
     facts = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(facts, dict):
         facts = {}
-    code = text_or_none(facts.get("code"))
+    code = word_or_none(facts.get("code"))
     return api_error_class(response.status, code)(
         "Rivya answered with an error",
         code=code,
         status=response.status,
-        request_id=text_or_none(facts.get("requestId")),
+        request_id=word_or_none(facts.get("requestId")),
         retry_after=retry_after_seconds(
             response.headers.get("Retry-After"), datetime.now(UTC)
         ),

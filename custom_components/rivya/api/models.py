@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+import re
 from typing import Any, Self, TypeGuard, override
 
 from .exceptions import RivyaResponseError
 
 _MAX_URL_LENGTH = 8192
 _MAX_TEXT_LENGTH = 500
+_WORD = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 _MAX_NUMBER = 2**53
 
 
@@ -138,6 +140,13 @@ def text_or_none(value: object) -> str | None:
     if not isinstance(value, str) or not value:
         return None
     return value[:_MAX_TEXT_LENGTH].encode(errors="replace").decode()
+
+
+def word_or_none(value: object) -> str | None:
+    """Return a code or an id, which may go into a log, or None for anything else."""
+    if isinstance(value, str) and _WORD.fullmatch(value):
+        return value
+    return None
 
 
 def number_or_none(value: object) -> float | None:

@@ -20,7 +20,11 @@ _MAX_DEPTH = 32
 
 
 def prepare_request(
-    catalog: Catalog, model_id: str, prompt: str | None, params: Mapping[str, Any]
+    catalog: Catalog,
+    model_id: str,
+    prompt: str | None,
+    params: Mapping[str, Any],
+    client_request_id: str | None = None,
 ) -> dict[str, Any]:
     """Check a request and return its body as it goes on the wire.
 
@@ -32,6 +36,7 @@ def prepare_request(
         model_id: The model.
         prompt: The prompt, where the model takes one.
         params: The model's parameters with natural types.
+        client_request_id: An id of the caller's own.
 
     Raises:
         RivyaRequestError: The request cannot be right; nothing was sent.
@@ -45,6 +50,11 @@ def prepare_request(
         body["prompt"] = prompt
     if converted := _convert_parameters(model, params):
         body["params"] = converted
+    if client_request_id is not None:
+        body["client_request_id"] = client_request_id
+    for key in ("model", "client_request_id"):
+        if not _can_be_sent(body.get(key)):
+            raise RivyaRequestError(RequestProblem.INVALID_VALUE, parameter=key)
     return body
 
 
