@@ -204,6 +204,20 @@ class Generations:
         await self._async_finish_step()
         return generation
 
+    def diagnostics(self) -> dict[str, Any]:
+        """Return how the following of generations stands; times in seconds from now."""
+        now = self._now()
+        return {
+            "key_refused": self._key_refused,
+            "failures": self._failures,
+            "stretch": self._stretch,
+            "has_timer": self._timer is not None,
+            "paused_for": max(self._not_before - now, 0),
+            "line_opens_in": max(self._line_opens - now, 0),
+            "due_in": {each: due - now for each, due in self._due.items()},
+            "is_unsaved": self.journal.save_at is not None,
+        }
+
     def expectation(self, generation: Generation) -> Expectation:
         """Return how long a generation probably takes."""
         return Expectation.learned(

@@ -91,5 +91,6 @@ class Expectation:
 
 
 def jittered(seconds: float) -> float:
-    """Return a time that is up to a fifth shorter or longer, but never too short."""
-    return max(seconds * uniform(1 - JITTER, 1 + JITTER), MIN_INTERVAL)  # noqa: S311 - no secret
+    """Return a time that is up to a fifth shorter or longer, within the bounds."""
+    drawn = seconds * uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+    return min(max(drawn, MIN_INTERVAL), MAX_INTERVAL)

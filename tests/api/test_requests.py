@@ -295,7 +295,7 @@ def test_a_model_the_catalog_does_not_know_is_sent_as_is(shipped: Catalog) -> No
     params = {"a": 5, "b": None, "c": [{"d": (1.5, True, None)}], REFERENCES: "new"}
     assert prepare_request(shipped, "sora-9", None, params) == {
         "model": "sora-9",
-        "params": {"a": 5, "c": [{"d": (1.5, True, None)}], REFERENCES: "new"},
+        "params": {"a": 5, "c": [{"d": [1.5, True, None]}], REFERENCES: "new"},
     }
 
 
@@ -434,3 +434,19 @@ def test_an_id_that_is_no_text_is_refused(shipped: Catalog) -> None:
         prepare_request(shipped, "sora-2", "tide", {}, "\ud800")
     assert error.value.reason is RequestProblem.INVALID_VALUE
     assert error.value.facts == {"parameter": "client_request_id"}
+
+
+def test_names_that_are_more_than_text_become_plain(shipped: Catalog) -> None:
+    class Node(str):
+        """A text as Home Assistant's YAML loader makes it."""
+
+        __slots__ = ("line",)
+
+    body = prepare_request(shipped, "sora-9", Node("tide"), {Node("a"): {Node("b"): 5}})
+    (key,) = body["params"]
+    assert (
+        type(key)
+        is type(body["prompt"])
+        is type(next(iter(body["params"][key])))
+        is str
+    )

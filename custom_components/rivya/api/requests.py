@@ -6,6 +6,7 @@ the service has the last word and charges nothing for a refusal.
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+import json
 from typing import Any, Final
 
 from .catalog import Catalog, Model
@@ -55,7 +56,9 @@ def prepare_request(
     for key in ("model", "client_request_id"):
         if not _can_be_sent(body.get(key)):
             raise RivyaRequestError(RequestProblem.INVALID_VALUE, parameter=key)
-    return body
+    # Plain types only, and nothing of the caller's that could change later.
+    plain: dict[str, Any] = json.loads(json.dumps(body))
+    return plain
 
 
 def _check_availability(model: Model) -> None:
