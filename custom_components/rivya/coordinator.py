@@ -11,7 +11,14 @@ from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .api import Availability, Catalog, RivyaAuthError, RivyaClient, RivyaError
+from .api import (
+    Availability,
+    Catalog,
+    RivyaAuthError,
+    RivyaClient,
+    RivyaError,
+    RivyaRateLimitError,
+)
 from .const import (
     CATALOG_INTERVAL,
     CONF_CONCURRENCY,
@@ -121,6 +128,10 @@ class RivyaCoordinator(DataUpdateCoordinator[Snapshot]):
             self._credits = await self.client.get_credits()
         except RivyaAuthError as err:
             raise translated(err, ConfigEntryAuthFailed) from err
+        except RivyaRateLimitError as err:
+            if not self.data:
+                raise translated(err, UpdateFailed) from err
+            LOGGER.debug("The balance is asked for again later: %s", err)
         except RivyaError as err:
             failure = translated(err, UpdateFailed)
             failure.retry_after = err.retry_after

@@ -174,8 +174,7 @@ class Generations:
         """
         if generation.task_id is None or generation.status.is_terminal:
             return generation
-        task = await self._client.get_generation(generation.task_id)
-        self._on_answer(None)
+        task = await self._async_get(generation.task_id)
         self._observe(generation.generation_id, task)
         await self._async_finish_step()
         return self.ledger.generations[generation.generation_id]
@@ -189,8 +188,7 @@ class Generations:
             RivyaError: The service does not know it or could not be asked.
 
         """
-        task = await self._client.get_generation(task_id)
-        self._on_answer(None)
+        task = await self._async_get(task_id)
         now = dt_util.utcnow()
         body = {"model": task.model or "unknown"}
         created_at = min(task.created_at or now, now)
@@ -255,7 +253,7 @@ class Generations:
                 error = err
                 self._submission_failed(generation, err, attended=attended)
             else:
-                self._on_answer(None)
+                self._answered()
                 self._observe(generation_id, task)
         await self._async_finish_step()
         return error
@@ -282,8 +280,7 @@ class Generations:
         else:
             self.journal.record(generation.moved(Status.FAILED, now, reason))
         if isinstance(error, RivyaAuthError):
-            self._stop_for_key()
-            self._on_answer(error)
+            self._stop_for_key(error)
 
     def _room(self) -> int:
         """Return how many more generations may be with the service.
@@ -381,9 +378,8 @@ class Generations:
             self._stretch = max(self._stretch / 1.5, 1.0)
             return
         self._slow_down(error)
-        if isinstance(error, RivyaAuthError):
-            self._stop_for_key()
-        self._on_answer(error)
+        if not isinstance(error, RivyaRateLimitError):
+            self._on_answer(error)
         self._schedule()
 
     async def _async_poll(
@@ -391,7 +387,7 @@ class Generations:
     ) -> RivyaError | None:
         """Ask about one generation; return why the service did not answer."""
         try:
-            task = await self._client.get_generation(task_id)
+            task = await self._async_get(task_id)
         except RivyaNotFoundError as error:
             if generation.age(dt_util.utcnow()) > NOT_FOUND_GRACE:
                 self.journal.give_up(
@@ -403,10 +399,24 @@ class Generations:
             self._due_again(generation)
             return error
         else:
-            self._on_answer(None)
             self._observe(generation.generation_id, task)
         await self._async_finish_step()
         return None
+
+    async def _async_get(self, task_id: str) -> Task:
+        """Ask the service about a task; a refused key leads to a new one."""
+        try:
+            task = await self._client.get_generation(task_id)
+        except RivyaAuthError as error:
+            self._stop_for_key(error)
+            raise
+        self._answered()
+        return task
+
+    def _answered(self) -> None:
+        """Note that the service answers as it should, and takes the key."""
+        self.key_accepted()
+        self._on_answer(None)
 
     def _pause(self, error: RivyaError) -> float:
         """Return the seconds to leave the service alone after an error."""
@@ -424,11 +434,12 @@ class Generations:
         self._failing_until = max(self._failing_until, now + self._pause(error))
         self._not_before = max(self._not_before, self._failing_until)
 
-    def _stop_for_key(self) -> None:
+    def _stop_for_key(self, error: RivyaAuthError) -> None:
         """Ask the user for another key; everything pending waits for it."""
         self._key_refused = True
         self._cancel_timer()
         self._entry.async_start_reauth(self._hass)
+        self._on_answer(error)
 
     def _due_again(self, generation: Generation) -> None:
         """Set when to ask about a generation next."""

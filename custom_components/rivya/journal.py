@@ -41,7 +41,7 @@ class Journal:
         """
         self.ledger = Ledger()
         self.save_at: float | None = None
-        """When to write again, on the event loop's clock; None when all is written."""
+        """When to write, on the event loop's clock; None when all is on disk."""
 
         self._hass = hass
         self._entry_id = entry.entry_id
@@ -50,6 +50,7 @@ class Journal:
         self._contexts: dict[str, Context] = {}
         self._waiters: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)
         self._resumed: set[str] = set()
+        self._changes = 0
 
     async def async_load(self) -> None:
         """Read the ledger.
@@ -79,9 +80,9 @@ class Journal:
             HomeAssistantError: It could not be written, and is not recorded.
 
         """
-        self.ledger.put(generation)
+        self._put(generation)
         try:
-            await self._store.async_save(self.ledger)
+            await self._async_write()
         except WriteError as err:
             self.ledger.discard(generation.generation_id)
             raise HomeAssistantError(
@@ -92,9 +93,7 @@ class Journal:
 
     def adopt(self, generation: Generation) -> None:
         """Record a generation that was not started here. An end it has is no news."""
-        ended = generation.status.is_terminal
-        self.ledger.put(replace(generation, announced=ended))
-        self.save_at = self._hass.loop.time()
+        self._put(replace(generation, announced=generation.status.is_terminal))
 
     def observe(self, generation_id: str, task: Task) -> Generation:
         """Record what the service says of a generation, and return it."""
@@ -119,8 +118,7 @@ class Journal:
             return
         if generation.status.is_terminal:
             generation = replace(generation, announced=True)
-        self.ledger.put(generation)
-        self.save_at = self._hass.loop.time()
+        self._put(generation)
         if generation.status is before.status:
             return
         self._announce(generation, before.status)
@@ -134,9 +132,8 @@ class Journal:
         """Write what has changed, or set a time to try again. Returns whether it is."""
         if self.save_at is None:
             return True
-        self.save_at = None
         try:
-            await self._store.async_save(self.ledger)
+            await self._async_write()
         except WriteError as err:
             self.save_at = self._hass.loop.time() + SAVE_AGAIN
             LOGGER.error("The ledger could not be written, will try again: %s", err)
@@ -160,6 +157,24 @@ class Journal:
         for generation_id in list(self._waiters):
             self._release_waiters(generation_id)
         await self.async_save()
+
+    def _put(self, generation: Generation) -> None:
+        """Put a generation into the ledger, which then has to be written."""
+        self.ledger.put(generation)
+        self.save_at = self._hass.loop.time()
+        self._changes += 1
+
+    async def _async_write(self) -> None:
+        """Write the ledger. All is on disk then, unless something changed meanwhile.
+
+        Raises:
+            WriteError: It could not be written.
+
+        """
+        changes = self._changes
+        await self._store.async_save(self.ledger)
+        if changes == self._changes:
+            self.save_at = None
 
     def _release_waiters(self, generation_id: str) -> None:
         """Let go whoever waits for a generation."""

@@ -76,13 +76,11 @@ class LedgerStore:
 
         """
         self._wanted += 1
-        wanted = self._wanted
-        async with self._lock:
-            if self._written >= wanted:
-                return
-            covered = self._wanted
-            await self._async_write(ledger)
-            self._written = covered
+        # A write that has begun ends before another begins, whoever is cancelled.
+        write = self._hass.async_create_task(
+            self._async_write_once(ledger, self._wanted), "rivya ledger"
+        )
+        await asyncio.shield(write)
 
     async def async_remove(self) -> None:
         """Delete the ledger: the account is removed."""
@@ -90,6 +88,15 @@ class LedgerStore:
             await self._hass.async_add_executor_job(
                 _delete, (self._recent, self._archive)
             )
+
+    async def _async_write_once(self, ledger: Ledger, wanted: int) -> None:
+        """Write, unless somebody else has done so since it was wanted."""
+        async with self._lock:
+            if self._written >= wanted:
+                return
+            covered = self._wanted
+            await self._async_write(ledger)
+            self._written = covered
 
     async def _async_write(self, ledger: Ledger) -> None:
         """Write the recent part, and the archive before it when that is due."""
