@@ -631,7 +631,7 @@ async def test_an_old_submission_is_not_repeated_after_a_restart(
         await time.until(call)
     freezer.tick(timedelta(hours=1))
     await time.until(hass.config_entries.async_setup(account.entry_id))
-    await time.pass_by(10)
+    await time.pass_by(20)
     assert statuses(events) == ["submitting", "unknown"]
     assert len(rivya.requests_to(*POST)) == 1
 

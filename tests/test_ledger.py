@@ -158,7 +158,8 @@ def test_an_observation_keeps_what_it_does_not_know_better() -> None:
     ("status", "reserved", "final", "spent"),
     [
         (Status.SUCCEEDED, 6, 6, 6),
-        (Status.SUCCEEDED, 6, 0, 6),
+        (Status.SUCCEEDED, 6, 0, 0),
+        (Status.SUCCEEDED, 6, None, 6),
         (Status.SUCCEEDED, 6, 4.5, 4.5),
         (Status.SUCCEEDED, None, None, 0),
         (Status.FAILED, 6, 0, 0),

@@ -316,7 +316,15 @@ LAYERS = (
     {"generations"},
     {"coordinator"},
     {"entity", "services"},
-    {"binary_sensor", "config_flow", "event", "logbook", "repairs", "sensor"},
+    {
+        "binary_sensor",
+        "config_flow",
+        "diagnostics",
+        "event",
+        "logbook",
+        "repairs",
+        "sensor",
+    },
     {"__init__"},
 )
 """What a module imports lies in a layer before its own."""

@@ -47,7 +47,7 @@ from .const import (
     DOMAIN,
     MAX_CONCURRENCY,
 )
-from .errors import missing_scope
+from .errors import placeholders as error_placeholders
 from .forms import chosen_model, model_selector
 
 SECTION_ADVANCED: Final = "advanced"
@@ -130,7 +130,7 @@ class RivyaConfigFlow(ConfigFlow, domain=DOMAIN):
                     await self._client(data).get_credits()
                 except RivyaError as err:
                     errors["base"] = _error_key(err)
-                    placeholders["scope"] = missing_scope(err)
+                    placeholders |= error_placeholders(err)
                 else:
                     # After the check, so that two flows at once cannot both pass.
                     if not self._is_taken(data, entry):

@@ -17,7 +17,6 @@ from .api import (
     RivyaAuthError,
     RivyaClient,
     RivyaError,
-    RivyaRateLimitError,
 )
 from .const import (
     CATALOG_INTERVAL,
@@ -27,13 +26,14 @@ from .const import (
     DOMAIN,
     LOGGER,
 )
-from .errors import translated
+from .errors import is_out_of_reach, translated
 from .generations import Generations
 from .issues import async_check_default_model
 from .ledger import Generation, Status
 from .store import LedgerUnreadableError
 
 _CREDITS_COOLDOWN = 5.0
+_MIN_RETRY = 60.0
 
 type RivyaConfigEntry = ConfigEntry[RivyaCoordinator]
 
@@ -86,6 +86,7 @@ class RivyaCoordinator(DataUpdateCoordinator[Snapshot]):
         self._shipped = self.catalog
         self._catalog_due = 0.0
         self._credits: float = 0
+        self._answered_until = 0.0
         self._credits_debouncer = Debouncer(
             hass,
             LOGGER,
@@ -128,17 +129,23 @@ class RivyaCoordinator(DataUpdateCoordinator[Snapshot]):
             self._credits = await self.client.get_credits()
         except RivyaAuthError as err:
             raise translated(err, ConfigEntryAuthFailed) from err
-        except RivyaRateLimitError as err:
-            if not self.data:
-                raise translated(err, UpdateFailed) from err
-            LOGGER.debug("The balance is asked for again later: %s", err)
         except RivyaError as err:
-            failure = translated(err, UpdateFailed)
-            failure.retry_after = err.retry_after
-            raise failure from err
+            answered_lately = self.hass.loop.time() < self._answered_until
+            if self.data is None or (is_out_of_reach(err) and not answered_lately):
+                raise self._failure(err) from err
+            LOGGER.debug("The balance could not be read: %s", err)
         await self._async_update_catalog()
         self.generations.key_accepted()
         return self._snapshot()
+
+    def _failure(self, error: RivyaError) -> UpdateFailed:
+        """Return what a failed update raises, with when to try again if known."""
+        failure = translated(error, UpdateFailed)
+        if error.retry_after is not None:
+            failure.retry_after = min(
+                max(error.retry_after, _MIN_RETRY), CREDITS_INTERVAL.total_seconds()
+            )
+        return failure
 
     async def _async_update_catalog(self) -> None:
         """Overlay the catalog with the live one; without it the old one stays."""
@@ -162,6 +169,8 @@ class RivyaCoordinator(DataUpdateCoordinator[Snapshot]):
         except RivyaError as err:
             LOGGER.debug("The balance could not be read: %s", err)
         else:
+            self.generations.key_accepted()
+            self._show_answer(None)
             self._publish()
 
     def check_model(self, model_id: str) -> tuple[str, ...]:
@@ -191,11 +200,12 @@ class RivyaCoordinator(DataUpdateCoordinator[Snapshot]):
     def _show_answer(self, error: RivyaError | None) -> None:
         """Show whether the service answers as it should; log it when that changes."""
         if error is not None:
-            self.async_set_update_error(translated(error, UpdateFailed))
-        elif not self.last_update_success:
+            self.async_set_update_error(self._failure(error))
+            return
+        self._answered_until = self.hass.loop.time() + _MIN_RETRY
+        if not self.last_update_success:
             LOGGER.info("Rivya answers again")
-            self.last_update_success = True
-            self.async_update_listeners()
+            self.async_set_updated_data(self._snapshot())
 
     def _snapshot(self) -> Snapshot:
         """Return what the entities show."""

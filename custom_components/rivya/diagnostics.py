@@ -7,6 +7,7 @@ of the service.
 from collections import Counter
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
@@ -22,18 +23,23 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: RivyaConfigEntry
 ) -> dict[str, Any]:
     """Return how an account stands."""
+    account = {
+        "state": entry.state.value,
+        "reason": entry.error_reason_translation_key,
+        "is_default_service": entry.data[CONF_BASE_URL] == DEFAULT_BASE_URL,
+        "options": {
+            name: entry.options.get(name)
+            for name in (CONF_CONCURRENCY, CONF_DEFAULT_MODEL)
+        },
+    }
+    if entry.state is not ConfigEntryState.LOADED:
+        return {"account": account}
     coordinator = entry.runtime_data
     generations = coordinator.generations
     ledger = generations.ledger
     catalog = coordinator.catalog.models.values()
     return {
-        "account": {
-            "is_default_service": entry.data[CONF_BASE_URL] == DEFAULT_BASE_URL,
-            "options": {
-                name: entry.options.get(name)
-                for name in (CONF_CONCURRENCY, CONF_DEFAULT_MODEL)
-            },
-        },
+        "account": account,
         "service": {
             "answers": coordinator.last_update_success,
             "credits": coordinator.data.credits,

@@ -48,19 +48,38 @@ def translation_key(error: RivyaError) -> str:
 
 
 def translated[E: HomeAssistantError](error: RivyaError, cls: type[E]) -> E:
-    """Return an exception of Home Assistant's that tells what the client met."""
+    """Return an exception of Home Assistant's that tells what the client met.
+
+    It may be logged, so it does not hold the service's own words.
+    """
     return cls(
         translation_domain=DOMAIN,
         translation_key=translation_key(error),
-        translation_placeholders=placeholders(error),
+        translation_placeholders=placeholders(error) | {"message": "-"},
+    )
+
+
+def is_out_of_reach(error: RivyaError) -> bool:
+    """Tell whether the service does not answer us at all, rather than decline."""
+    return isinstance(
+        error,
+        RivyaAuthError
+        | RivyaConnectionError
+        | RivyaDisabledError
+        | RivyaResponseError
+        | RivyaServerError,
     )
 
 
 def translated_for_user(error: RivyaError) -> HomeAssistantError:
     """Return the exception for whoever called an action: their mistake, or not."""
-    if isinstance(error, RivyaRequestError | RivyaValidationError | RivyaNotFoundError):
-        return translated(error, ServiceValidationError)
-    return translated(error, HomeAssistantError)
+    mistakes = RivyaNotFoundError | RivyaRequestError | RivyaValidationError
+    cls = ServiceValidationError if isinstance(error, mistakes) else HomeAssistantError
+    return cls(
+        translation_domain=DOMAIN,
+        translation_key=translation_key(error),
+        translation_placeholders=placeholders(error),
+    )
 
 
 def placeholders(error: RivyaError) -> dict[str, str]:
@@ -71,11 +90,5 @@ def placeholders(error: RivyaError) -> dict[str, str]:
         "code": error.code or str(error.status or Outcome.UNKNOWN),
         "message": (error.detail or "-").rstrip("."),
         "request_id": error.request_id or "-",
-        "scope": missing_scope(error),
+        "scope": (isinstance(error, RivyaScopeError) and error.scope) or "-",
     }
-
-
-def missing_scope(error: RivyaError) -> str:
-    """Return the scope a refused key lacks, where the service names it."""
-    words = (error.detail or "").replace("`", " ").replace('"', " ").split()
-    return next((word.strip(".,;'()") for word in words if ":" in word[1:-1]), "-")

@@ -6,14 +6,22 @@ or not polling is switched off for the account.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from copy import replace
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    Context,
+    Event,
+    HassJob,
+    HomeAssistant,
+    callback,
+)
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
@@ -22,14 +30,12 @@ from .api import (
     Outcome,
     RivyaAuthError,
     RivyaClient,
-    RivyaConflictError,
     RivyaError,
-    RivyaNotFoundError,
     RivyaRateLimitError,
     Task,
 )
 from .const import DOMAIN
-from .errors import translated_for_user
+from .errors import is_out_of_reach, translated_for_user
 from .journal import Journal
 from .ledger import Generation, GenerationError, Ledger, Status
 from .schedule import (
@@ -46,8 +52,14 @@ CHECKS_PER_CYCLE: Final = 10
 REPLAY_WINDOW: Final = timedelta(minutes=15)
 """How long a submission of unknown outcome is repeated under its own key."""
 
+REPLAY_DELAY: Final = 10.0
+"""Seconds after a start before a submission that was cut off is repeated."""
+
+STOP_GRACE: Final = 5.0
+"""Seconds that submissions under way get when the account is unloaded."""
+
 NOT_FOUND_GRACE: Final = 60.0
-"""Seconds after acceptance in which the service may not know the task yet."""
+"""Seconds for which the service may not know a task that it has accepted."""
 
 DEADLINE: Final = 86400.0
 """Seconds that a generation is followed before its end counts as unknown."""
@@ -103,6 +115,10 @@ class Generations:
         self._failures = 0
         self._failing_until = 0.0
         self._stretch = 1.0
+        self._missing: dict[str, float] = {}
+        """Since when the service has not known a task."""
+
+        self._submissions: set[asyncio.Task[RivyaError | None]] = set()
 
     @property
     def ledger(self) -> Ledger:
@@ -113,10 +129,19 @@ class Generations:
 
     def start(self) -> None:
         """Take up what was pending when Home Assistant stopped."""
+        now = self._now()
         for generation in self.journal.resume():
-            if generation.status is not Status.WAITING:
-                self._due[generation.generation_id] = self._now()
+            if generation.status is Status.SUBMITTING:
+                # What cut it off may not have ended the first try at the service.
+                self._due[generation.generation_id] = now + REPLAY_DELAY
+            elif generation.status.is_with_service:
+                self._due[generation.generation_id] = now
         self._running = True
+        self._entry.async_on_unload(
+            self._hass.bus.async_listen(
+                EVENT_HOMEASSISTANT_FINAL_WRITE, self._async_final_write
+            )
+        )
         self._schedule()
 
     def key_accepted(self) -> None:
@@ -126,10 +151,21 @@ class Generations:
             self._schedule()
 
     async def async_stop(self) -> None:
-        """Stop following; what is pending stays in the ledger."""
+        """Stop following; what is pending stays in the ledger.
+
+        Submissions under way get a moment to end.
+        """
         self._running = False
         self._cancel_timer()
+        if self._submissions:
+            await asyncio.wait(self._submissions, timeout=STOP_GRACE)
+        for submission in self._submissions:
+            submission.cancel()
         await self.journal.async_close()
+
+    async def _async_final_write(self, _event: Event) -> None:
+        """Write what is not written yet: Home Assistant stops without an unload."""
+        await self.journal.async_save()
 
     # What actions ask for.
 
@@ -150,16 +186,13 @@ class Generations:
             dt_util.utcnow(),
             category,
         )
-        # It goes on even if whoever asked for it goes away.
-        work = self._entry.async_create_background_task(
-            self._hass, self._async_take_on(generation, context), f"{DOMAIN} submit"
+        # A submission goes on even if whoever asked for it goes away.
+        submission = self._hass.async_create_background_task(
+            self._async_take_on(generation, context), f"{DOMAIN} submit"
         )
-        await asyncio.wait({work})
-        if work.cancelled():
-            raise HomeAssistantError(
-                translation_domain=DOMAIN, translation_key="interrupted"
-            )
-        error = work.result()
+        self._submissions.add(submission)
+        submission.add_done_callback(self._submissions.discard)
+        error = await _outcome(submission)
         generation = self.ledger.generations[generation.generation_id]
         if error is not None and generation.status is Status.FAILED:
             raise translated_for_user(error) from error
@@ -174,10 +207,9 @@ class Generations:
         """
         if generation.task_id is None or generation.status.is_terminal:
             return generation
-        task = await self._async_get(generation.task_id)
-        self._observe(generation.generation_id, task)
-        await self._async_finish_step()
-        return self.ledger.generations[generation.generation_id]
+        return await _outcome(
+            self._start(self._async_ask(generation, generation.task_id))
+        )
 
     async def async_adopt(self, task_id: str) -> Generation:
         """Take a task into the ledger that this installation did not start.
@@ -188,19 +220,7 @@ class Generations:
             RivyaError: The service does not know it or could not be asked.
 
         """
-        task = await self._async_get(task_id)
-        now = dt_util.utcnow()
-        body = {"model": task.model or "unknown"}
-        created_at = min(task.created_at or now, now)
-        generation = replace(
-            Generation.new(body, Status.UNKNOWN, created_at, None),
-            accepted_at=created_at,
-        ).observed(task, now)
-        self.journal.adopt(generation)
-        if generation.status.is_with_service:
-            self._due_again(generation)
-        await self._async_finish_step()
-        return generation
+        return await _outcome(self._start(self._async_adopt(task_id)))
 
     def diagnostics(self) -> dict[str, Any]:
         """Return how the following of generations stands; times in seconds from now."""
@@ -221,6 +241,37 @@ class Generations:
         return Expectation.learned(
             self.ledger.durations(generation.model), generation.category
         )
+
+    # Looking things up.
+
+    async def _async_ask(self, generation: Generation, task_id: str) -> Generation:
+        """Ask about a generation, and record the answer."""
+        task = await self._async_get(task_id)
+        generation = self.ledger.generations[generation.generation_id]
+        is_overdue = generation.age(dt_util.utcnow()) > DEADLINE
+        if generation.status.is_pending or task.status.is_terminal or not is_overdue:
+            self._observe(generation.generation_id, task)
+            await self._async_finish_step()
+        return self.ledger.generations[generation.generation_id]
+
+    async def _async_adopt(self, task_id: str) -> Generation:
+        """Ask about a task, and put it into the ledger."""
+        task = await self._async_get(task_id)
+        if known := self.ledger.by_task(task_id):
+            return known
+        now = dt_util.utcnow()
+        new = Generation.new(
+            {"model": task.model or "unknown"}, Status.UNKNOWN, now, None
+        )
+        created_at = min(task.created_at or now, now)
+        generation = replace(
+            new, created_at=created_at, accepted_at=created_at
+        ).observed(task, now)
+        self.journal.adopt(generation)
+        if generation.status.is_with_service:
+            self._due_again(generation)
+        await self._async_finish_step()
+        return generation
 
     # Submitting.
 
@@ -263,19 +314,18 @@ class Generations:
     ) -> None:
         """Decide what becomes of a generation whose submission went wrong."""
         now = dt_util.utcnow()
-        pause = self._now() + self._pause(error)
         reason = GenerationError.from_error(error)
+        may_pass = error.is_retryable or isinstance(error, RivyaAuthError)
+        if error.is_retryable:
+            self._slow_down(error)
         if generation.perhaps_sent or error.outcome is Outcome.UNKNOWN:
-            passes = error.is_retryable or isinstance(error, RivyaAuthError)
-            if passes and not isinstance(error, RivyaConflictError):
+            if may_pass:
                 self.journal.record(replace(generation, perhaps_sent=True))
-                self._due[generation.generation_id] = pause
+                self._due[generation.generation_id] = self._failing_until
             else:
                 self.journal.give_up(generation.generation_id, reason)
-        elif error.is_retryable and (
-            not attended or isinstance(error, RivyaRateLimitError)
-        ):
-            self._line_opens = pause
+        elif may_pass and (not attended or isinstance(error, RivyaRateLimitError)):
+            self._line_opens = max(self._line_opens, self._failing_until)
             self.journal.record(generation.moved(Status.WAITING, now))
         else:
             self.journal.record(generation.moved(Status.FAILED, now, reason))
@@ -294,22 +344,21 @@ class Generations:
         """Return those in line for whom there is room, in order."""
         waiting = self.ledger.pending(Status.WAITING)
         running = len(self.ledger.pending()) - len(waiting)
-        return waiting[: max(self._concurrency - running, 0)]
+        return [
+            generation
+            for generation in waiting[: max(self._concurrency - running, 0)]
+            if generation.generation_id not in self.journal.unwritten
+        ]
 
     async def _async_advance_line(self) -> None:
         """Let those in line go for whom there is room."""
-        moving = self._next_in_line()
-        for generation in moving:
-            self.journal.record(generation.moved(Status.SUBMITTING, dt_util.utcnow()))
-        if await self.journal.async_save():
+        released = self._next_in_line()
+        if await self.journal.async_release(released):
             await asyncio.gather(
-                *(self._async_check(generation.generation_id) for generation in moving)
+                *(self._async_check(each.generation_id) for each in released)
             )
-            return
-        self._line_opens = self._now() + MAX_INTERVAL
-        for generation in moving:
-            submitting = self.ledger.generations[generation.generation_id]
-            self.journal.record(submitting.moved(Status.WAITING, dt_util.utcnow()))
+        else:
+            self._line_opens = self._now() + MAX_INTERVAL
         self._schedule()
 
     # Following.
@@ -322,11 +371,13 @@ class Generations:
     def _schedule(self) -> None:
         """Set the one timer to when something is due; none when nothing is."""
         self._cancel_timer()
-        if not self._running or self._key_refused:
+        if not self._running:
             return
-        moments = list(self._due.values())
-        if self._next_in_line():
-            moments.append(self._line_opens)
+        moments: list[float] = []
+        if not self._key_refused:
+            moments.extend(self._due.values())
+            if self._next_in_line():
+                moments.append(self._line_opens)
         if self.journal.save_at is not None:
             moments.append(self.journal.save_at)
         if not moments:
@@ -350,6 +401,14 @@ class Generations:
         """Start what is due, a bounded number at a time."""
         self._timer = None
         now = self._now()
+        if self.journal.save_at is not None and self.journal.save_at <= now:
+            self._start(self._async_finish_step())
+        if not self._key_refused:
+            self._start_due(now)
+        self._schedule()
+
+    def _start_due(self, now: float) -> None:
+        """Start to ask and to submit, as far as it is time."""
         self._not_before = now + MIN_INTERVAL
         first = nsmallest(CHECKS_PER_CYCLE, self._due, key=self._due.__getitem__)
         for generation_id in first:
@@ -358,13 +417,12 @@ class Generations:
                 self._start(self._async_check(generation_id))
         if self._line_opens <= now and self._next_in_line():
             self._start(self._async_advance_line())
-        if self.journal.save_at is not None and self.journal.save_at <= now:
-            self._start(self._async_finish_step())
-        self._schedule()
 
-    def _start(self, work: Any) -> None:
+    def _start[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Let something run on its own until the account is unloaded."""
-        self._entry.async_create_background_task(self._hass, work, f"{DOMAIN} poll")
+        return self._entry.async_create_background_task(
+            self._hass, work, f"{DOMAIN} poll"
+        )
 
     async def _async_check(self, generation_id: str) -> None:
         """Submit one generation again, or ask about it."""
@@ -373,12 +431,14 @@ class Generations:
             error = await self._async_submit(generation_id)
         else:
             error = await self._async_poll(generation, generation.task_id)
-        if error is None:
+        if error is None or not (
+            is_out_of_reach(error) or isinstance(error, RivyaRateLimitError)
+        ):
             self._failures = 0
             self._stretch = max(self._stretch / 1.5, 1.0)
             return
         self._slow_down(error)
-        if not isinstance(error, RivyaRateLimitError):
+        if is_out_of_reach(error):
             self._on_answer(error)
         self._schedule()
 
@@ -386,22 +446,33 @@ class Generations:
         self, generation: Generation, task_id: str
     ) -> RivyaError | None:
         """Ask about one generation; return why the service did not answer."""
+        generation_id = generation.generation_id
+        error: RivyaError | None = None
         try:
             task = await self._async_get(task_id)
-        except RivyaNotFoundError as error:
-            if generation.age(dt_util.utcnow()) > NOT_FOUND_GRACE:
-                self.journal.give_up(
-                    generation.generation_id, GenerationError.from_error(error)
-                )
+        except RivyaError as err:
+            error = err
+            if self._is_lost(generation, err):
+                self.journal.give_up(generation_id, GenerationError.from_error(err))
             else:
                 self._due_again(generation)
-        except RivyaError as error:
-            self._due_again(generation)
-            return error
         else:
-            self._observe(generation.generation_id, task)
+            self._missing.pop(generation_id, None)
+            self._observe(generation_id, task)
         await self._async_finish_step()
-        return None
+        return error
+
+    def _is_lost(self, generation: Generation, error: RivyaError) -> bool:
+        """Tell whether there is no point in asking about a generation again.
+
+        A service that does not know a task may know it a moment later.
+        """
+        if generation.age(dt_util.utcnow()) > DEADLINE:
+            return True
+        if error.code != "not_found":
+            return False
+        missing = self._missing.setdefault(generation.generation_id, self._now())
+        return self._now() - missing > NOT_FOUND_GRACE
 
     async def _async_get(self, task_id: str) -> Task:
         """Ask the service about a task; a refused key leads to a new one."""
@@ -465,6 +536,7 @@ class Generations:
     def _on_generation_end(self, generation_id: str) -> None:
         """Stop following a generation."""
         self._due.pop(generation_id, None)
+        self._missing.pop(generation_id, None)
         self._on_end()
 
     async def _async_finish_step(self) -> None:
@@ -472,3 +544,18 @@ class Generations:
         await self.journal.async_save()
         self._on_change()
         self._schedule()
+
+
+async def _outcome[T](task: asyncio.Task[T]) -> T:
+    """Return what came of a task that does not end with whoever waits for it.
+
+    Raises:
+        HomeAssistantError: The account was unloaded meanwhile.
+
+    """
+    await asyncio.wait({task})
+    if task.cancelled():
+        raise HomeAssistantError(
+            translation_domain=DOMAIN, translation_key="interrupted"
+        )
+    return task.result()

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from copy import replace
 from typing import Any, Final
 
@@ -49,6 +50,9 @@ class Journal:
         self._on_end = on_end
         self._contexts: dict[str, Context] = {}
         self._waiters: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)
+        self.unwritten: set[str] = set()
+        """Generations that are just being written for the first time."""
+
         self._resumed: set[str] = set()
         self._changes = 0
 
@@ -67,10 +71,18 @@ class Journal:
         Whether a submission had gone out by then, nobody knows.
         """
         self.ledger.prune(dt_util.utcnow())
+        for generation in list(self.ledger.generations.values()):
+            if generation.status.is_terminal and not generation.announced:
+                self._put(replace(generation, announced=True, recovered=True))
+                self._announce(self.ledger.generations[generation.generation_id], None)
         for generation in self.ledger.pending(Status.SUBMITTING):
             self.ledger.put(replace(generation, perhaps_sent=True))
         pending = self.ledger.pending()
-        self._resumed = {generation.generation_id for generation in pending}
+        self._resumed = {
+            generation.generation_id
+            for generation in pending
+            if generation.status is not Status.WAITING
+        }
         return pending
 
     async def async_begin(self, generation: Generation, context: Context) -> None:
@@ -81,6 +93,7 @@ class Journal:
 
         """
         self._put(generation)
+        self.unwritten.add(generation.generation_id)
         try:
             await self._async_write()
         except WriteError as err:
@@ -88,8 +101,27 @@ class Journal:
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="ledger_not_written"
             ) from err
+        finally:
+            self.unwritten.discard(generation.generation_id)
         self._contexts[generation.generation_id] = context
         self._announce(generation, None)
+
+    async def async_release(self, waiting: list[Generation]) -> bool:
+        """Let generations go from the line; return whether that is on disk.
+
+        If it is not, they stay in line.
+        """
+        now = dt_util.utcnow()
+        released = [each.moved(Status.SUBMITTING, now) for each in waiting]
+        for generation in released:
+            self._put(generation)
+        if not await self.async_save():
+            for generation in waiting:
+                self.ledger.put(generation)
+            return False
+        for generation in released:
+            self._announce(generation, Status.WAITING)
+        return True
 
     def adopt(self, generation: Generation) -> None:
         """Record a generation that was not started here. An end it has is no news."""
@@ -147,10 +179,12 @@ class Journal:
         future: asyncio.Future[None] = self._hass.loop.create_future()
         self._waiters[generation_id].append(future)
         try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            self._waiters[generation_id].remove(future)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await future
+        finally:
+            if generation_id in self._waiters:
+                self._waiters[generation_id].remove(future)
 
     async def async_close(self) -> None:
         """Let go whoever waits, and write what is not written yet."""

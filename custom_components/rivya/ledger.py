@@ -6,7 +6,7 @@ Plain data with methods. No network, no entities, no files; times are passed in.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from copy import replace
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 import mimetypes
@@ -162,7 +162,7 @@ class Generation:
         """
         error = data.get("error")
         return cls(
-            **data
+            **_members(cls, data)
             | {
                 "status": Status(data["status"]),
                 "created_at": datetime.fromisoformat(data["created_at"]),
@@ -170,7 +170,7 @@ class Generation:
                 "accepted_at": _time(data.get("accepted_at")),
                 "finished_at": _time(data.get("finished_at")),
                 "urls": tuple(data.get("urls", ())),
-                "error": error and GenerationError(**error),
+                "error": error and GenerationError(**_members(GenerationError, error)),
             }
         )
 
@@ -201,8 +201,8 @@ class Generation:
         """The credits this generation has cost for good."""
         if not self.status.is_terminal:
             return 0
-        if self.status is Status.SUCCEEDED:
-            return self.final_credits or self.reserved_credits or 0
+        if self.status is Status.SUCCEEDED and self.final_credits is None:
+            return self.reserved_credits or 0
         return self.final_credits or 0
 
     def age(self, now: datetime) -> float:
@@ -292,6 +292,12 @@ class Generation:
 def new_id(now: datetime) -> str:
     """Return a new id that sorts by time (a ULID)."""
     return ulid_at_time(now.timestamp())
+
+
+def _members(cls: type, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what of stored data a class has; a newer version may have stored more."""
+    names = {field.name for field in fields(cls)}
+    return {name: value for name, value in data.items() if name in names}
 
 
 def _time(value: str | None) -> datetime | None:

@@ -25,6 +25,8 @@ _MESSAGES: Final[dict[str, str]] = {
     Status.UNKNOWN: "generation with {model} has an unknown outcome",
 }
 
+_OTHER: Final = "generation with {model}: {status}"
+
 
 @callback
 def async_describe_events(
@@ -39,11 +41,14 @@ def async_describe_events(
     def describe(event: LazyEventPartialState) -> dict[str, Any]:
         """Return the line for one change."""
         entry = hass.config_entries.async_get_entry(event.data["config_entry_id"])
-        message = _MESSAGES[event.data["status"]].format(model=event.data["model"])
+        status = event.data["status"]
+        message = _MESSAGES.get(status, _OTHER).format(
+            model=event.data["model"], status=status
+        )
         duration, spent = event.data.get("duration"), event.data.get("final_credits")
-        if event.data["status"] == Status.SUCCEEDED and duration is not None:
+        if status == Status.SUCCEEDED and duration is not None:
             message += f" after {duration:.0f} s"
-        if event.data["status"] == Status.SUCCEEDED and spent:
+        if status == Status.SUCCEEDED and spent:
             message += f" for {spent:g} credits"
         return {
             LOGBOOK_ENTRY_NAME: entry.title if entry else "Rivya",

@@ -100,13 +100,7 @@ class LedgerStore:
 
     async def _async_write(self, ledger: Ledger) -> None:
         """Write the recent part, and the archive before it when that is due."""
-        recent = [
-            generation
-            for generation in ledger.generations.values()
-            if generation.status.is_pending
-            or self._archived.get(generation.generation_id) is not generation
-        ]
-        if len(recent) - len(ledger.pending()) >= _ARCHIVE_AFTER:
+        if len(self._recent_of(ledger)) - len(ledger.pending()) >= _ARCHIVE_AFTER:
             ended = [
                 generation
                 for generation in ledger.generations.values()
@@ -114,10 +108,18 @@ class LedgerStore:
             ]
             await self._hass.async_add_executor_job(_write, self._archive, ended, None)
             self._archived = {each.generation_id: each for each in ended}
-            recent = ledger.pending()
         await self._hass.async_add_executor_job(
-            _write, self._recent, recent, ledger.spent
+            _write, self._recent, self._recent_of(ledger), ledger.spent
         )
+
+    def _recent_of(self, ledger: Ledger) -> list[Generation]:
+        """Return what the archive does not hold, or not in this form."""
+        return [
+            generation
+            for generation in ledger.generations.values()
+            if generation.status.is_pending
+            or self._archived.get(generation.generation_id) is not generation
+        ]
 
     def _load(self) -> tuple[Ledger, dict[str, Generation]]:
         """Read both files; return the ledger and what of it the archive holds."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 import json
 import math
+import re
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from .exceptions import (
     RivyaNotFoundError,
     RivyaNotSentError,
     RivyaResponseError,
+    RivyaScopeError,
     api_error_class,
 )
 from .models import (
@@ -41,6 +43,8 @@ TIMEOUT: Final = aiohttp.ClientTimeout(
 MAX_ANSWER_BYTES: Final = 8 * 2**20
 MAX_RETRY_AFTER: Final = 86400.0
 _CHUNK = 64 * 2**10
+# The scopes of the API docs (keys and scopes), wherever a message mentions one.
+_SCOPE = re.compile(r"\b(?:chat|credits|files|generations|models|webhooks):[a-z]+")
 
 # Raised by aiohttp before a single byte of the request has left.
 _NOT_SENT = (
@@ -92,7 +96,7 @@ class RivyaClient:
             RivyaError: See :mod:`.exceptions`.
 
         """
-        answer = await self._request(METH_GET, "credits")
+        answer = await self._request(METH_GET, "credits", scope="credits:read")
         if (credits_left := number_or_none(answer.get("current_credits"))) is None:
             raise RivyaResponseError("Rivya's answer is not a balance")
         return credits_left
@@ -126,7 +130,11 @@ class RivyaClient:
         """
         return Task.from_dict(
             await self._request(
-                METH_POST, "generations", body=body, idempotency_key=idempotency_key
+                METH_POST,
+                "generations",
+                body=body,
+                idempotency_key=idempotency_key,
+                scope="generations:create",
             )
         )
 
@@ -142,7 +150,11 @@ class RivyaClient:
             # Least of all "..", which a gateway would take for a step up.
             raise RivyaNotFoundError("No generation has such an id", code="not_found")
         task = Task.from_dict(
-            await self._request(METH_GET, f"generations/{quote(task_id, safe='')}")
+            await self._request(
+                METH_GET,
+                f"generations/{quote(task_id, safe='')}",
+                scope="generations:read",
+            )
         )
         if task.id != task_id:
             raise RivyaResponseError("Rivya's answer is about another generation")
@@ -156,6 +168,7 @@ class RivyaClient:
         body: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
         authorized: bool = True,
+        scope: str | None = None,
     ) -> dict[str, Any]:
         """Return the JSON object of a 2xx answer; repeat where that is safe."""
         headers = {"Accept": "application/json"}
@@ -172,6 +185,8 @@ class RivyaClient:
             try:
                 return await self._send(method, path, headers, data)
             except RivyaError as error:
+                if isinstance(error, RivyaScopeError):
+                    error.scope = error.scope or scope
                 perhaps_done |= error.outcome is Outcome.UNKNOWN
                 if perhaps_done:
                     error.outcome = Outcome.UNKNOWN
@@ -266,7 +281,7 @@ def _api_error(response: aiohttp.ClientResponse, answer: object) -> RivyaError:
     if not isinstance(facts, dict):
         facts = {}
     code = word_or_none(facts.get("code"))
-    return api_error_class(response.status, code)(
+    error = api_error_class(response.status, code)(
         "Rivya answered with an error",
         code=code,
         status=response.status,
@@ -276,6 +291,10 @@ def _api_error(response: aiohttp.ClientResponse, answer: object) -> RivyaError:
         ),
         detail=text_or_none(facts.get("message")),
     )
+    if isinstance(error, RivyaScopeError):
+        named = _SCOPE.search(error.detail or "")
+        error.scope = named[0] if named else None
+    return error
 
 
 def retry_after_seconds(value: str | None, now: datetime) -> float | None:

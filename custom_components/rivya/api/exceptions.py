@@ -137,6 +137,9 @@ class RivyaAuthError(RivyaApiError):
 class RivyaScopeError(RivyaApiError):
     """403: the key lacks a scope."""
 
+    scope: str | None = None
+    """The scope: as the service named it, else the one the request needs by name."""
+
 
 class RivyaNotFoundError(RivyaApiError):
     """404: unknown here, or owned by another account."""

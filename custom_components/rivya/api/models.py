@@ -58,7 +58,7 @@ class TaskError:
         if not isinstance(data, Mapping):
             return None
         return cls(
-            code=text_or_none(data.get("code")) or "generation_failed",
+            code=word_or_none(data.get("code")) or "generation_failed",
             message=text_or_none(data.get("message")),
         )
 

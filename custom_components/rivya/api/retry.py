@@ -41,6 +41,7 @@ class RetryPolicy:
         if not repeatable or not error.is_retryable or attempt >= self.attempts:
             return None
         if error.retry_after is not None:
-            return error.retry_after if error.retry_after <= self.ceiling else None
-        wait: float = self.base * 2 ** (attempt - 1)
+            wait = max(error.retry_after, self.base)
+            return wait if wait <= self.ceiling else None
+        wait = self.base * 2.0 ** (attempt - 1)
         return min(wait * jitter(0.75, 1.25), self.ceiling)
