@@ -35,3 +35,21 @@ async def test_diagnostics_tell_how_things_stand_and_hold_no_secret(
     text = json.dumps(told)
     for secret in (KEY, "private", "tide", "http", "127.0.0.1", running["task_id"]):
         assert secret not in text
+
+
+async def test_diagnostics_of_an_account_that_is_not_loaded_tell_why(
+    hass, account, rivya: Simulator, hass_client, time: Time
+) -> None:
+    rivya.settings.public_api_enabled = False
+    await time.until(hass.config_entries.async_reload(account.entry_id))
+    told = await time.until(
+        get_diagnostics_for_config_entry(hass, hass_client, account)
+    )
+    assert told == {
+        "account": {
+            "state": "setup_retry",
+            "reason": "api_disabled",
+            "is_default_service": False,
+            "options": {"concurrency": None, "default_model": None},
+        }
+    }

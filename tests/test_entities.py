@@ -168,13 +168,17 @@ async def test_the_logbook_has_lines_a_person_can_read(hass, account, time) -> N
             {"status": "queued"},
             {"status": "succeeded", "duration": 61.4, "final_credits": 6},
             {"status": "failed", "config_entry_id": "removed"},
+            {"status": "status of a newer version"},
         )
     ]
+    lines.append(describe(SimpleNamespace(data={}, context_id=None)))
     assert [(line["name"], line["message"]) for line in lines] == [
         ("Rivya", "generation with sora-2 waits in line"),
         ("Rivya", "generation with sora-2 was accepted"),
         ("Rivya", "generation with sora-2 succeeded after 61 s for 6 credits"),
         ("Rivya", "generation with sora-2 failed"),
+        ("Rivya", "generation with sora-2: status of a newer version"),
+        ("Rivya", "generation with ?: ?"),
     ]
 
 

@@ -631,12 +631,12 @@ async def test_an_old_submission_is_not_repeated_after_a_restart(
         await time.until(call)
     freezer.tick(timedelta(hours=1))
     await time.until(hass.config_entries.async_setup(account.entry_id))
-    await time.pass_by(20)
+    await time.pass_by(40)
     assert statuses(events) == ["submitting", "unknown"]
     assert len(rivya.requests_to(*POST)) == 1
 
 
-async def test_waiting_ends_with_the_account_and_the_generation_goes_on(
+async def test_a_wait_goes_on_when_the_account_is_reloaded(
     hass, account, rivya: Simulator, time: Time, events
 ) -> None:
     call = hass.async_create_task(
@@ -644,6 +644,26 @@ async def test_waiting_ends_with_the_account_and_the_generation_goes_on(
             DOMAIN,
             "generate",
             {"prompt": "tide", "wait": True},
+            blocking=True,
+            return_response=True,
+        )
+    )
+    await time.pass_by(10)
+    await reload(hass, account, time)
+    assert not call.done()
+    record = await time.until(call)
+    assert record["timed_out"] is False
+    assert record["status"] == "succeeded"
+
+
+async def test_a_wait_for_an_account_that_stays_away_ends_in_time(
+    hass, account, rivya: Simulator, time: Time, events
+) -> None:
+    call = hass.async_create_task(
+        hass.services.async_call(
+            DOMAIN,
+            "generate",
+            {"prompt": "tide", "wait": True, "timeout": 60},
             blocking=True,
             return_response=True,
         )

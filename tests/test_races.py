@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.const import (
+    EVENT_HOMEASSISTANT_FINAL_WRITE,
+    EVENT_HOMEASSISTANT_STARTED,
+)
+from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -385,21 +388,125 @@ async def test_a_generation_given_up_a_day_ago_is_not_followed_for_a_question(
     assert len(events) == count
 
 
-async def test_time_up_and_end_at_once_are_no_error(
+async def test_whoever_waits_no_longer_leaves_nothing_behind(
     account, rivya: Simulator, time: Time, act: Act
 ) -> None:
     record = await act("generate", prompt="tide")
     journal = account.runtime_data.generations.journal
     waits = [
-        asyncio.ensure_future(journal.async_wait(record["generation_id"], seconds))
-        for seconds in (1, 2, 3)
+        asyncio.ensure_future(journal.async_wait(record["generation_id"]))
+        for _ in range(3)
     ]
     await time.settle()
-    waits[2].cancel()
+    waits[1].cancel()
     rivya.finish(record["task_id"])
     await time.pass_by(10)
     assert [each.done() for each in waits] == [True, True, True]
     assert not journal._waiters
+    await time.until(journal.async_wait(record["generation_id"]))
+
+
+async def test_a_start_waits_for_automations_before_it_reports(
+    hass, account, rivya: Simulator, time: Time, act: Act, events
+) -> None:
+    await act("generate", prompt="tide")
+    await time.until(hass.config_entries.async_unload(account.entry_id))
+    await time.pass_by(100, step=10)
+    hass.set_state(CoreState.starting)
+    assert await time.until(hass.config_entries.async_setup(account.entry_id))
+    count = len(rivya.requests_to(*POLLS))
+    early = await act("generate", prompt="an early tide")
+    await time.pass_by(30)
+    assert "succeeded" not in statuses(events)
+    assert len(rivya.requests_to(*POLLS)) == count
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await time.pass_by(100)
+    assert statuses(events).count("succeeded") == 2
+    ends = {event.data["generation_id"]: event.data["recovered"] for event in events}
+    assert ends.pop(early["generation_id"]) is False
+    assert list(ends.values()) == [True]
+    assert len(rivya.requests_to(*POST)) == 2
+
+
+async def test_a_success_without_a_result_is_asked_for_a_while(
+    account, rivya: Simulator, time: Time, act: Act, events
+) -> None:
+    await act("generate", prompt="tide")
+    fault = Fault(
+        kind="mutate",
+        path=POLLS[1],
+        times=None,
+        mutate=lambda answer: answer | {"result": None},
+    )
+    rivya.faults.add(fault)
+    await time.pass_by(80)
+    assert "succeeded" not in statuses(events)
+    fault.times = 0
+    await time.pass_by(20)
+    assert statuses(events)[-1] == "succeeded"
+    assert events[-1].data["media_url"]
+
+
+async def test_a_success_that_never_gets_a_result_ends_and_can_be_asked_again(
+    account, rivya: Simulator, time: Time, act: Act, events
+) -> None:
+    await act("generate", prompt="tide")
+    fault = Fault(
+        kind="mutate",
+        path=POLLS[1],
+        times=None,
+        mutate=lambda answer: answer | {"result": None},
+    )
+    rivya.faults.add(fault)
+    await time.pass_by(180)
+    assert statuses(events)[-1] == "succeeded"
+    assert events[-1].data["media"] == []
+    fault.times = 0
+    count = len(events)
+    record = await act("get_generation", task_id=events[-1].data["task_id"])
+    assert record["media_url"]
+    await time.pass_by(60)
+    assert len(events) == count
+
+
+async def test_a_generation_the_service_does_not_show_yet_is_answered_as_it_stands(
+    account, rivya: Simulator, act: Act
+) -> None:
+    rivya.settings.visible_after = 20.0
+    record = await act("generate", prompt="tide")
+    asked = await act("get_generation", generation_id=record["generation_id"])
+    assert asked["status"] == "queued"
+
+
+async def test_a_generation_the_service_has_lost_is_an_error_when_asked(
+    account, rivya: Simulator, time: Time, act: Act
+) -> None:
+    rivya.settings.visible_after = 1e9
+    record = await act("generate", prompt="tide")
+    await time.pass_by(150)
+    with pytest.raises(HomeAssistantError) as error:
+        await act("get_generation", generation_id=record["generation_id"])
+    assert error.value.translation_key == "not_found"
+
+
+async def test_the_prompt_is_taken_out_of_the_words_of_the_service(
+    account, rivya: Simulator, act: Act, events
+) -> None:
+    rivya.faults.add(
+        Fault(
+            kind="status",
+            method="POST",
+            path=POST[1],
+            status=400,
+            code="validation_failed",
+            message="The prompt 'a private tide' is not allowed.",
+        )
+    )
+    with pytest.raises(HomeAssistantError) as error:
+        await act("generate", prompt="a private tide")
+    assert "private" not in str(error.value.translation_placeholders)
+    assert events[-1].data["error"]["message"] == "The prompt '…' is not allowed."
 
 
 async def test_the_disk_fails_with_a_line_and_nobody_is_told_of_a_step_not_made(
@@ -413,3 +520,26 @@ async def test_the_disk_fails_with_a_line_and_nobody_is_told_of_a_step_not_made(
     await time.pass_by(50)
     told = [event.data["prompt"] for event in events[count:]]
     assert "tide 3" not in told
+
+
+async def test_a_write_that_takes_long_is_not_begun_over_and_over(
+    hass, account, rivya: Simulator, time: Time, act: Act, monkeypatch
+) -> None:
+    await act("generate", prompt="tide")
+    disk = SlowDisk(monkeypatch)
+    begun = []
+    save = account.runtime_data.generations.journal._store.async_save
+    monkeypatch.setattr(
+        account.runtime_data.generations.journal._store,
+        "async_save",
+        lambda ledger: begun.append(ledger) or save(ledger),
+    )
+    rivya.finish(next(iter(rivya.generations)))
+    for _ in range(20):
+        time._freezer.tick(1)
+        for _ in range(50):
+            await asyncio.sleep(0)
+    assert disk.began.is_set()
+    assert len(begun) == 1
+    disk.go.set()
+    await time.settle()

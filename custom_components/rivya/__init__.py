@@ -4,10 +4,11 @@ from homeassistant.const import CONF_API_KEY, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.typing import ConfigType
 
 from .api import RivyaClient
-from .const import CONF_BASE_URL, DOMAIN
+from .const import CONF_BASE_URL, DOMAIN, loaded_signal
 from .coordinator import RivyaConfigEntry, RivyaCoordinator
 from .issues import async_delete_issues
 from .services import async_setup_services
@@ -36,6 +37,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: RivyaConfigEntry) -> boo
     entry.async_on_unload(coordinator.generations.async_stop)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     coordinator.generations.start()
+    async_dispatcher_send(hass, loaded_signal(entry.entry_id))
     return True
 
 

@@ -21,6 +21,11 @@ CREDITS_INTERVAL: Final = timedelta(minutes=15)
 CATALOG_INTERVAL: Final = timedelta(hours=12)
 
 
+def loaded_signal(entry_id: str) -> str:
+    """Return the name of the signal that tells that an account has been loaded."""
+    return f"{DOMAIN}_loaded_{entry_id}"
+
+
 def generation_signal(entry_id: str) -> str:
     """Return the name of the signal that carries an account's changes of status."""
     return f"{DOMAIN}_generation_{entry_id}"

@@ -82,6 +82,12 @@ def translated_for_user(error: RivyaError) -> HomeAssistantError:
     )
 
 
+def without_prompt(error: RivyaError, prompt: str | None) -> None:
+    """Take the prompt out of the service's words, which may be logged with an error."""
+    if error.detail and prompt:
+        error.detail = error.detail.replace(prompt.strip(), "…")
+
+
 def placeholders(error: RivyaError) -> dict[str, str]:
     """Return what the texts may mention of an error."""
     if isinstance(error, RivyaRequestError):

@@ -24,6 +24,7 @@ from homeassistant.core import (
 )
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
 from .api import (
@@ -31,12 +32,14 @@ from .api import (
     RivyaAuthError,
     RivyaClient,
     RivyaError,
+    RivyaNotFoundError,
     RivyaRateLimitError,
     Task,
+    TaskStatus,
 )
 from .const import DOMAIN
-from .errors import is_out_of_reach, translated_for_user
-from .journal import Journal
+from .errors import is_out_of_reach, translated_for_user, without_prompt
+from .journal import SAVE_AGAIN, Journal
 from .ledger import Generation, GenerationError, Ledger, Status
 from .schedule import (
     FIRST_CHECK,
@@ -52,7 +55,7 @@ CHECKS_PER_CYCLE: Final = 10
 REPLAY_WINDOW: Final = timedelta(minutes=15)
 """How long a submission of unknown outcome is repeated under its own key."""
 
-REPLAY_DELAY: Final = 10.0
+REPLAY_DELAY: Final = 30.0
 """Seconds after a start before a submission that was cut off is repeated."""
 
 STOP_GRACE: Final = 5.0
@@ -60,6 +63,9 @@ STOP_GRACE: Final = 5.0
 
 NOT_FOUND_GRACE: Final = 60.0
 """Seconds for which the service may not know a task that it has accepted."""
+
+RESULT_GRACE: Final = 60.0
+"""Seconds for which a success may have no result yet."""
 
 DEADLINE: Final = 86400.0
 """Seconds that a generation is followed before its end counts as unknown."""
@@ -118,6 +124,9 @@ class Generations:
         self._missing: dict[str, float] = {}
         """Since when the service has not known a task."""
 
+        self._resultless: dict[str, float] = {}
+        """Since when a generation has succeeded without a result."""
+
         self._submissions: set[asyncio.Task[RivyaError | None]] = set()
 
     @property
@@ -136,12 +145,19 @@ class Generations:
                 self._due[generation.generation_id] = now + REPLAY_DELAY
             elif generation.status.is_with_service:
                 self._due[generation.generation_id] = now
-        self._running = True
+        # An end that is reported before automations listen would be lost on them.
+        self._entry.async_on_unload(async_at_started(self._hass, self._begin))
         self._entry.async_on_unload(
             self._hass.bus.async_listen(
                 EVENT_HOMEASSISTANT_FINAL_WRITE, self._async_final_write
             )
         )
+
+    @callback
+    def _begin(self, _hass: HomeAssistant) -> None:
+        """Follow what is pending, now that Home Assistant has started."""
+        self._running = True
+        self.journal.report_unreported()
         self._schedule()
 
     def key_accepted(self) -> None:
@@ -205,7 +221,8 @@ class Generations:
             RivyaError: The service could not be asked.
 
         """
-        if generation.task_id is None or generation.status.is_terminal:
+        has_ended = generation.status is Status.FAILED or bool(generation.urls)
+        if generation.task_id is None or has_ended:
             return generation
         return await _outcome(
             self._start(self._async_ask(generation, generation.task_id))
@@ -246,10 +263,19 @@ class Generations:
 
     async def _async_ask(self, generation: Generation, task_id: str) -> Generation:
         """Ask about a generation, and record the answer."""
-        task = await self._async_get(task_id)
+        try:
+            task = await self._async_get(task_id)
+        except RivyaNotFoundError:
+            if generation.age(dt_util.utcnow()) > NOT_FOUND_GRACE:
+                raise
+            return generation
         generation = self.ledger.generations[generation.generation_id]
         is_overdue = generation.age(dt_util.utcnow()) > DEADLINE
-        if generation.status.is_pending or task.status.is_terminal or not is_overdue:
+        if (
+            generation.status.is_with_service
+            or task.status.is_terminal
+            or not is_overdue
+        ):
             self._observe(generation.generation_id, task)
             await self._async_finish_step()
         return self.ledger.generations[generation.generation_id]
@@ -314,6 +340,7 @@ class Generations:
     ) -> None:
         """Decide what becomes of a generation whose submission went wrong."""
         now = dt_util.utcnow()
+        without_prompt(error, generation.prompt)
         reason = GenerationError.from_error(error)
         may_pass = error.is_retryable or isinstance(error, RivyaAuthError)
         if error.is_retryable:
@@ -402,6 +429,7 @@ class Generations:
         self._timer = None
         now = self._now()
         if self.journal.save_at is not None and self.journal.save_at <= now:
+            self.journal.save_at = now + SAVE_AGAIN
             self._start(self._async_finish_step())
         if not self._key_refused:
             self._start_due(now)
@@ -522,7 +550,10 @@ class Generations:
 
     def _observe(self, generation_id: str, task: Task) -> None:
         """Record what the service says of a generation, and when to ask next."""
-        is_new = self.ledger.generations[generation_id].task_id is None
+        before = self.ledger.generations[generation_id]
+        is_new = before.task_id is None
+        if self._is_premature(before, task):
+            task = replace(task, status=TaskStatus.PROCESSING)
         generation = self.journal.observe(generation_id, task)
         if not generation.status.is_with_service:
             return
@@ -533,10 +564,19 @@ class Generations:
         else:
             self._due_again(generation)
 
+    def _is_premature(self, generation: Generation, task: Task) -> bool:
+        """Tell whether a success without a result may still get one."""
+        if task.status is not TaskStatus.SUCCEEDED or task.urls:
+            return False
+        now = self._now()
+        since = self._resultless.setdefault(generation.generation_id, now)
+        return generation.status.is_pending and now - since < RESULT_GRACE
+
     def _on_generation_end(self, generation_id: str) -> None:
         """Stop following a generation."""
         self._due.pop(generation_id, None)
         self._missing.pop(generation_id, None)
+        self._resultless.pop(generation_id, None)
         self._on_end()
 
     async def _async_finish_step(self) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from copy import replace
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from .ledger import Generation, GenerationError, Ledger, Status
 from .store import LedgerStore
 
 SAVE_AGAIN: Final = 60.0
-"""Seconds before a ledger that could not be written is written again."""
+"""Seconds before a ledger that is not on disk yet is written again."""
 
 
 class Journal:
@@ -42,7 +41,8 @@ class Journal:
         """
         self.ledger = Ledger()
         self.save_at: float | None = None
-        """When to write, on the event loop's clock; None when all is on disk."""
+        """When to write if nobody has done so, on the event loop's clock; None when
+        all is on disk."""
 
         self._hass = hass
         self._entry_id = entry.entry_id
@@ -71,10 +71,6 @@ class Journal:
         Whether a submission had gone out by then, nobody knows.
         """
         self.ledger.prune(dt_util.utcnow())
-        for generation in list(self.ledger.generations.values()):
-            if generation.status.is_terminal and not generation.announced:
-                self._put(replace(generation, announced=True, recovered=True))
-                self._announce(self.ledger.generations[generation.generation_id], None)
         for generation in self.ledger.pending(Status.SUBMITTING):
             self.ledger.put(replace(generation, perhaps_sent=True))
         pending = self.ledger.pending()
@@ -84,6 +80,14 @@ class Journal:
             if generation.status is not Status.WAITING
         }
         return pending
+
+    def report_unreported(self) -> None:
+        """Report the ends that are on record and were never reported."""
+        for generation in list(self.ledger.generations.values()):
+            if generation.status.is_terminal and not generation.announced:
+                told = replace(generation, announced=True, recovered=True)
+                self._put(told)
+                self._announce(told, None)
 
     async def async_begin(self, generation: Generation, context: Context) -> None:
         """Record a new generation; it is on disk when this returns.
@@ -172,16 +176,14 @@ class Journal:
             return False
         return True
 
-    async def async_wait(self, generation_id: str, seconds: float) -> None:
-        """Return when nothing more is done for a generation, or the time is up."""
+    async def async_wait(self, generation_id: str) -> None:
+        """Return when nothing more is done for a generation, or the journal closes."""
         if not self.ledger.generations[generation_id].status.is_pending:
             return
         future: asyncio.Future[None] = self._hass.loop.create_future()
         self._waiters[generation_id].append(future)
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await future
+            await future
         finally:
             if generation_id in self._waiters:
                 self._waiters[generation_id].remove(future)
@@ -195,7 +197,7 @@ class Journal:
     def _put(self, generation: Generation) -> None:
         """Put a generation into the ledger, which then has to be written."""
         self.ledger.put(generation)
-        self.save_at = self._hass.loop.time()
+        self.save_at = self._hass.loop.time() + SAVE_AGAIN
         self._changes += 1
 
     async def _async_write(self) -> None:

@@ -54,6 +54,7 @@ class Status(StrEnum):
         return self in (Status.QUEUED, Status.PROCESSING)
 
 
+_NO_REASON: Final = TaskError(code="generation_failed", message=None)
 _PENDING = frozenset(
     {Status.WAITING, Status.SUBMITTING, Status.QUEUED, Status.PROCESSING}
 )
@@ -254,7 +255,7 @@ class Generation:
         finished_at = self.finished_at if status is self.status else None
         if status.is_terminal and not self.status.is_terminal:
             finished_at = _ended_at(task, accepted_at, now)
-        failure = task.error if status is Status.FAILED else None
+        failure = (task.error or _NO_REASON) if status is Status.FAILED else None
         return replace(
             self,
             status=status,
@@ -395,10 +396,8 @@ class Ledger:
         """Forget what is too old or too much; never what is pending."""
         surplus = len(self.generations) - MAX_RECORDS
         for generation in list(self.generations.values()):
-            old = now - generation.created_at > MAX_AGE
-            if not old and surplus <= 0:
-                break
-            if not generation.status.is_pending:
+            is_old = now - generation.created_at > MAX_AGE
+            if (is_old or surplus > 0) and not generation.status.is_pending:
                 self.discard(generation.generation_id)
                 surplus -= 1
 

@@ -40,10 +40,12 @@ def async_describe_events(
     @callback
     def describe(event: LazyEventPartialState) -> dict[str, Any]:
         """Return the line for one change."""
-        entry = hass.config_entries.async_get_entry(event.data["config_entry_id"])
-        status = event.data["status"]
+        # The recorder stores an event that is too large without its data.
+        entry_id = event.data.get("config_entry_id", "")
+        entry = hass.config_entries.async_get_entry(entry_id)
+        status = event.data.get("status", "?")
         message = _MESSAGES.get(status, _OTHER).format(
-            model=event.data["model"], status=status
+            model=event.data.get("model", "?"), status=status
         )
         duration, spent = event.data.get("duration"), event.data.get("final_credits")
         if status == Status.SUCCEEDED and duration is not None:

@@ -1,6 +1,8 @@
 """The actions: what they take, and what they answer."""
 
+import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -14,11 +16,12 @@ from homeassistant.core import (
 )
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, service
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util.json import JsonValueType
 import voluptuous as vol
 
 from .api import Model, Parameter, RivyaError, Upload, prepare_request
-from .const import CONF_DEFAULT_MODEL, DEFAULT_MODEL, DOMAIN
+from .const import CONF_DEFAULT_MODEL, DEFAULT_MODEL, DOMAIN, loaded_signal
 from .coordinator import RivyaConfigEntry, RivyaCoordinator
 from .errors import translated_for_user
 from .ledger import Generation, Status
@@ -152,10 +155,7 @@ async def _generate(call: ServiceCall) -> ServiceResponse:
         body, model.category if model else None, call.context
     )
     if call.data[ATTR_WAIT]:
-        await generations.journal.async_wait(
-            generation.generation_id, call.data[ATTR_TIMEOUT].total_seconds()
-        )
-        generation = generations.ledger.generations[generation.generation_id]
+        generation = await _wait(coordinator, generation, call.data[ATTR_TIMEOUT])
     if not call.return_response:
         return None
     answer = _record(generation)
@@ -163,6 +163,42 @@ async def _generate(call: ServiceCall) -> ServiceResponse:
     if notices:
         answer["notices"] = list(notices)
     return answer
+
+
+async def _wait(
+    coordinator: RivyaCoordinator, generation: Generation, limit: timedelta
+) -> Generation:
+    """Return a generation at its end, or as it is when the time is up.
+
+    It goes on when the account is reloaded, and so does the wait.
+    """
+    generation_id = generation.generation_id
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limit.total_seconds()):
+            while generation.status.is_pending:
+                await coordinator.generations.journal.async_wait(generation_id)
+                generation = coordinator.generations.ledger.generations[generation_id]
+                if generation.status.is_pending:
+                    coordinator = await _reloaded(coordinator)
+    return coordinator.generations.ledger.generations[generation_id]
+
+
+async def _reloaded(old: RivyaCoordinator) -> RivyaCoordinator:
+    """Return the coordinator that takes the place of one that has been unloaded."""
+    entry, loaded = old.config_entry, asyncio.Event()
+
+    @callback
+    def go_on() -> None:
+        loaded.set()
+
+    unsubscribe = async_dispatcher_connect(
+        old.hass, loaded_signal(entry.entry_id), go_on
+    )
+    try:
+        await loaded.wait()
+    finally:
+        unsubscribe()
+    return entry.runtime_data
 
 
 async def _get_generation(call: ServiceCall) -> ServiceResponse:

@@ -48,6 +48,8 @@ async def generate(api: HomeAssistantApi, data: Record) -> Record:
         error = record.get("error") or {}
         reason = error.get("message") or error.get("code") or "no reason given"
         raise DemoError(f"{name} ended as {record['status']}: {reason}")
+    if not record["source_url"]:
+        raise DemoError(f"{name} succeeded, but the service names no result")
     return record
 
 

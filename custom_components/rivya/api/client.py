@@ -38,7 +38,7 @@ DEFAULT_BASE_URL: Final = "https://rivya.ai"
 """Where the service lives (API docs, basics)."""
 
 TIMEOUT: Final = aiohttp.ClientTimeout(
-    total=60, connect=15, sock_connect=10, sock_read=30
+    total=90, connect=15, sock_connect=10, sock_read=60
 )
 MAX_ANSWER_BYTES: Final = 8 * 2**20
 MAX_RETRY_AFTER: Final = 86400.0

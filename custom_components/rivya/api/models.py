@@ -55,6 +55,8 @@ class TaskError:
     @classmethod
     def from_dict(cls, data: object) -> Self | None:
         """Return the error, or None where there is none."""
+        if isinstance(data, str):
+            data = {"message": data}
         if not isinstance(data, Mapping):
             return None
         return cls(
@@ -109,10 +111,10 @@ def _urls(result: object) -> tuple[str, ...]:
         return ()
     listed = result.get("urls")
     links = [result.get("primary_url"), *(listed if isinstance(listed, list) else ())]
-    return tuple(dict.fromkeys(link for link in links if _is_link(link)))
+    return tuple(dict.fromkeys(link for link in links if is_link(link)))
 
 
-def _is_link(value: object) -> bool:
+def is_link(value: object) -> bool:
     """Tell whether a value is an address that can be fetched."""
     return (
         isinstance(value, str)

@@ -13,6 +13,8 @@ from typing import Any, Self
 from .exceptions import RequestProblem, RivyaRequestError
 from .models import number_or_none, text_or_none
 
+# What Home Assistant's states and templates say for the two.
+_TRUTHS = {"true": ("true", "on", "yes", "1"), "false": ("false", "off", "no", "0")}
 _SEXAGESIMAL = re.compile(r"(\d+):([0-5]?\d)")
 
 
@@ -112,6 +114,11 @@ class Parameter:
         text = self._text(value)
         if not self.options or text in self.options:
             return text
+        if _TRUTHS.keys() == set(self.options):
+            wanted = text.lower()
+            for option, words in _TRUTHS.items():
+                if wanted in words:
+                    return option
         for option in self.options:
             if option.lower() == text.lower() or _same_number(option, value):
                 return option

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from .catalog import Catalog, Model
 from .exceptions import RequestProblem, RivyaRequestError
-from .models import number_or_none
+from .models import is_link, number_or_none
 from .parameters import Parameter
 
 REFERENCES: Final = "referenceMediaItems"
@@ -172,7 +172,7 @@ def _references(model: Model, value: object) -> list[Mapping[str, Any]] | None:
         not isinstance(value, list)
         or not all(
             isinstance(item, Mapping)
-            and isinstance(item.get("url"), str)
+            and is_link(item.get("url"))
             and isinstance(item.get("kind"), str)
             and (not kinds or item["kind"] in kinds)
             for item in value
