@@ -310,7 +310,7 @@ def test_a_state_with_an_icon_is_a_state() -> None:
 
 LAYERS = (
     {"api", "const", "schedule"},
-    {"errors", "forms", "issues", "ledger"},
+    {"errors", "forms", "issues", "ledger", "pace"},
     {"store"},
     {"journal"},
     {"generations"},

@@ -41,12 +41,12 @@ from .const import DOMAIN
 from .errors import is_out_of_reach, translated_for_user, without_prompt
 from .journal import SAVE_AGAIN, Journal
 from .ledger import Generation, GenerationError, Ledger, Status
+from .pace import Pace
 from .schedule import (
     FIRST_CHECK,
     MAX_INTERVAL,
     MIN_INTERVAL,
     Expectation,
-    jittered,
 )
 
 CHECKS_PER_CYCLE: Final = 10
@@ -69,11 +69,6 @@ RESULT_GRACE: Final = 60.0
 
 DEADLINE: Final = 86400.0
 """Seconds that a generation is followed before its end counts as unknown."""
-
-MAX_PAUSE: Final = 900.0
-"""The longest pause, in seconds, that a Retry-After header can cause."""
-
-_MAX_STRETCH: Final = 8.0
 
 
 class Generations:
@@ -118,9 +113,7 @@ class Generations:
         self._not_before = 0.0
         self._line_opens = 0.0
         self._timer: CALLBACK_TYPE | None = None
-        self._failures = 0
-        self._failing_until = 0.0
-        self._stretch = 1.0
+        self._pace = Pace(self._now)
         self._missing: dict[str, float] = {}
         """Since when the service has not known a task."""
 
@@ -244,10 +237,10 @@ class Generations:
         now = self._now()
         return {
             "key_refused": self._key_refused,
-            "failures": self._failures,
-            "stretch": self._stretch,
+            "failures": self._pace.failures,
+            "stretch": self._pace.stretch,
             "has_timer": self._timer is not None,
-            "paused_for": max(self._not_before - now, 0),
+            "paused_for": max(self._pace.resumes_at - now, 0),
             "line_opens_in": max(self._line_opens - now, 0),
             "due_in": {each: due - now for each, due in self._due.items()},
             "is_unsaved": self.journal.save_at is not None,
@@ -344,15 +337,15 @@ class Generations:
         reason = GenerationError.from_error(error)
         may_pass = error.is_retryable or isinstance(error, RivyaAuthError)
         if error.is_retryable:
-            self._slow_down(error)
+            self._pace.slow_down(error)
         if generation.perhaps_sent or error.outcome is Outcome.UNKNOWN:
             if may_pass:
                 self.journal.record(replace(generation, perhaps_sent=True))
-                self._due[generation.generation_id] = self._failing_until
+                self._due[generation.generation_id] = self._pace.resumes_at
             else:
                 self.journal.give_up(generation.generation_id, reason)
         elif may_pass and (not attended or isinstance(error, RivyaRateLimitError)):
-            self._line_opens = max(self._line_opens, self._failing_until)
+            self._line_opens = max(self._line_opens, self._pace.resumes_at)
             self.journal.record(generation.moved(Status.WAITING, now))
         else:
             self.journal.record(generation.moved(Status.FAILED, now, reason))
@@ -409,7 +402,7 @@ class Generations:
             moments.append(self.journal.save_at)
         if not moments:
             return
-        at = max(min(moments), self._not_before)
+        at = max(min(moments), self._not_before, self._pace.resumes_at)
         self._timer = async_call_later(
             self._hass,
             max(at - self._now(), 0),
@@ -462,10 +455,9 @@ class Generations:
         if error is None or not (
             is_out_of_reach(error) or isinstance(error, RivyaRateLimitError)
         ):
-            self._failures = 0
-            self._stretch = max(self._stretch / 1.5, 1.0)
+            self._pace.recover()
             return
-        self._slow_down(error)
+        self._pace.slow_down(error)
         if is_out_of_reach(error):
             self._on_answer(error)
         self._schedule()
@@ -517,22 +509,6 @@ class Generations:
         self.key_accepted()
         self._on_answer(None)
 
-    def _pause(self, error: RivyaError) -> float:
-        """Return the seconds to leave the service alone after an error."""
-        if error.retry_after is not None:
-            return min(max(error.retry_after, MIN_INTERVAL), MAX_PAUSE)
-        return jittered(min(MIN_INTERVAL * 2 ** min(self._failures, 8), MAX_INTERVAL))
-
-    def _slow_down(self, error: RivyaError) -> None:
-        """Leave the service alone for a while; failures at the same time count once."""
-        now = self._now()
-        if now >= self._failing_until:
-            self._failures += 1
-            if isinstance(error, RivyaRateLimitError):
-                self._stretch = min(self._stretch * 2, _MAX_STRETCH)
-        self._failing_until = max(self._failing_until, now + self._pause(error))
-        self._not_before = max(self._not_before, self._failing_until)
-
     def _stop_for_key(self, error: RivyaAuthError) -> None:
         """Ask the user for another key; everything pending waits for it."""
         self._key_refused = True
@@ -542,11 +518,9 @@ class Generations:
 
     def _due_again(self, generation: Generation) -> None:
         """Set when to ask about a generation next."""
-        interval = self.expectation(generation).interval(
-            generation.age(dt_util.utcnow())
-        )
-        interval = min(interval * self._stretch, MAX_INTERVAL)
-        self._due[generation.generation_id] = self._now() + jittered(interval)
+        age = generation.age(dt_util.utcnow())
+        interval = self.expectation(generation).interval(age)
+        self._due[generation.generation_id] = self._pace.after(interval)
 
     def _observe(self, generation_id: str, task: Task) -> None:
         """Record what the service says of a generation, and when to ask next."""
