@@ -611,12 +611,16 @@ async def test_the_options_offer_the_models_of_the_live_catalog(
     rivya.catalog.append(
         rivya.model("sora-2") | {"id": "sora-9", "display_name": "Sora 9"}
     )
+    rivya.model("veo3-1-fast")["api_status"] = "studio_only"
+    rivya.catalog.append({"id": "talker", "category": "chat"})
     assert await hass.config_entries.async_setup(entry.entry_id)
     form = await hass.config_entries.options.async_init(entry.entry_id)
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "init"
     config = form["data_schema"].schema[CONF_DEFAULT_MODEL].config
     assert {"value": "sora-9", "label": "Sora 9 (sora-9)"} in config["options"]
+    offered = {option["value"] for option in config["options"]}
+    assert not offered & {"talker", "veo3-1-fast"}
     assert config["custom_value"] is True
     assert {
         str(marker): marker.description["suggested_value"]

@@ -199,10 +199,11 @@ class RivyaOptionsFlow(OptionsFlowWithReload):
             CONF_DEFAULT_MODEL: DEFAULT_MODEL,
             CONF_CONCURRENCY: DEFAULT_CONCURRENCY,
         } | self.config_entry.options
+        models = (await self._async_catalog()).models.values()
         schema = vol.Schema(
             {
                 vol.Required(CONF_DEFAULT_MODEL): model_selector(
-                    (await self._async_catalog()).models.values()
+                    model for model in models if model.is_callable
                 ),
                 vol.Required(CONF_CONCURRENCY): NumberSelector(
                     NumberSelectorConfig(

@@ -75,6 +75,11 @@ class Model:
     availability: Availability = Availability.UNKNOWN
     notices: tuple[str, ...] = ()
 
+    @property
+    def is_callable(self) -> bool:
+        """Whether a generation with it may be tried."""
+        return self.category != "chat" and self.availability.is_callable
+
     @classmethod
     def from_table(cls, data: Mapping[str, Any]) -> Self:
         """Read a model of the shipped tables."""
