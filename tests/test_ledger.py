@@ -312,3 +312,21 @@ def test_a_ledger_from_disk_is_in_order_and_knows_its_tasks() -> None:
     assert list(ledger.newest_first()) == [late, early]
     assert ledger.by_task("t") == late
     assert ledger.spent == 3
+
+
+def test_times_beyond_all_reason_do_no_harm() -> None:
+    running = generation(Status.PROCESSING, accepted_at=NOW)
+    seen = task(
+        TaskStatus.SUCCEEDED,
+        created_at=datetime.min.replace(tzinfo=UTC),
+        updated_at=datetime.max.replace(tzinfo=UTC),
+    )
+    assert running.observed(seen, after(60)).finished_at == after(60)
+
+
+def test_an_older_answer_does_not_take_the_reason_away() -> None:
+    reason = TaskError(code="content_rejected", message="No.")
+    queued = generation(Status.QUEUED, accepted_at=NOW)
+    failed = queued.observed(task(TaskStatus.FAILED, error=reason), after(5))
+    late = failed.observed(task(TaskStatus.PROCESSING), after(6))
+    assert late.error.code == "content_rejected"

@@ -2,6 +2,7 @@
 
 import asyncio
 from copy import replace
+from datetime import timedelta
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -21,7 +23,9 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.rivya import store as store_module
 from custom_components.rivya.api import Task
 from custom_components.rivya.const import DOMAIN, EVENT_STATUS
+from custom_components.rivya.generations import REPLAY_WINDOW
 from custom_components.rivya.ledger import Status
+from custom_components.rivya.pace import MAX_PAUSE
 from tests.conftest import KEY, Act, Time
 from tests.simulator import Fault, Simulator
 from tests.test_generations import POLLS, POST, break_disk, ledger, reserves, statuses
@@ -162,7 +166,7 @@ async def test_what_could_not_be_written_is_written_when_home_assistant_stops(
 ) -> None:
     await act("generate", prompt="tide")
     path = break_disk(storage, account)
-    await time.pass_by(70)
+    await time.pass_by(90)
     assert statuses(events)[-1] == "succeeded"
     path.rmdir()
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
@@ -543,3 +547,138 @@ async def test_a_write_that_takes_long_is_not_begun_over_and_over(
     assert len(begun) == 1
     disk.go.set()
     await time.settle()
+
+
+async def test_a_long_pause_leaves_time_to_repeat_a_submission(
+    account, rivya: Simulator, time: Time, act: Act, events
+) -> None:
+    assert timedelta(seconds=MAX_PAUSE) < REPLAY_WINDOW * 0.8
+    rivya.faults.add(
+        Fault(
+            kind="status",
+            method="POST",
+            path=POST[1],
+            status=503,
+            headers={"Retry-After": "3600"},
+            effect=True,
+        )
+    )
+    await act("generate", prompt="tide")
+    await time.pass_by(800, step=5)
+    assert statuses(events)[-1] == "succeeded"
+    assert len(rivya.generations) == reserves(rivya) == 1
+
+
+async def test_a_generation_told_as_not_written_is_not_on_disk_either(
+    hass, account, rivya: Simulator, time: Time, storage, monkeypatch
+) -> None:
+    write = store_module._write
+    outcomes = iter([OSError(28, "No space left on device")])
+
+    def fail_first(path: Path, *args: Any) -> None:
+        if failure := next(outcomes, None):
+            raise WriteError(failure)
+        write(path, *args)
+
+    monkeypatch.setattr(store_module, "_write", fail_first)
+    results = await time.until(
+        asyncio.gather(
+            *(call(hass, "generate", prompt=f"tide {number}") for number in range(2)),
+            return_exceptions=True,
+        )
+    )
+    assert isinstance(results[0], HomeAssistantError)
+    assert results[1]["status"] == "queued"
+    assert on_disk(storage, account) == ["queued"]
+    assert len(rivya.generations) == 1
+
+
+async def test_a_day_without_home_assistant_does_not_end_a_generation(
+    hass, account, rivya: Simulator, time: Time, act: Act, events
+) -> None:
+    await act("generate", prompt="tide")
+    await time.until(hass.config_entries.async_unload(account.entry_id))
+    await time.pass_by(90_000, step=1800)
+    rivya.faults.add(Fault(kind="status", path=POLLS[1], status=503, times=3))
+    assert await time.until(hass.config_entries.async_setup(account.entry_id))
+    await time.pass_by(60)
+    assert statuses(events)[-1] == "succeeded"
+
+
+async def test_a_success_without_a_result_after_a_day_is_still_a_success(
+    hass, account, rivya: Simulator, time: Time, act: Act, events
+) -> None:
+    await act("generate", prompt="tide")
+    await time.until(hass.config_entries.async_unload(account.entry_id))
+    await time.pass_by(90_000, step=1800)
+    no_result = {"result": None}
+    rivya.faults.add(
+        Fault(
+            kind="mutate",
+            path=POLLS[1],
+            times=None,
+            mutate=lambda answer: answer | no_result,
+        )
+    )
+    assert await time.until(hass.config_entries.async_setup(account.entry_id))
+    await time.pass_by(10)
+    assert statuses(events)[-1] == "succeeded"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_error_of_our_own_does_not_end_the_following(
+    hass, account, rivya: Simulator, time: Time, act: Act, events, monkeypatch, method
+) -> None:
+    observe = account.runtime_data.generations.journal.observe
+    broken = iter([True])
+
+    def stumble(*args: Any) -> Any:
+        if next(broken, False):
+            raise ZeroDivisionError
+        return observe(*args)
+
+    if method == "GET":
+        await act("generate", prompt="tide")
+    monkeypatch.setattr(account.runtime_data.generations.journal, "observe", stumble)
+    if method == "POST":
+        with pytest.raises(ZeroDivisionError):
+            await act("generate", prompt="tide")
+    await time.pass_by(240)
+    assert statuses(events)[-1] == "succeeded"
+    assert len(rivya.generations) == reserves(rivya) == 1
+
+
+async def test_a_task_that_may_be_the_one_being_submitted_is_not_taken_over(
+    account, rivya: Simulator, time: Time, act: Act, events
+) -> None:
+    rivya.faults.add(Fault(kind="drop_after", method="POST", path=POST[1], times=6))
+    await act("generate", prompt="tide")
+    (task_id,) = rivya.generations
+    with pytest.raises(HomeAssistantError) as error:
+        await act("get_generation", task_id=task_id)
+    assert error.value.translation_key == "adopted_too_early"
+    await time.pass_by(200)
+    assert statuses(events).count("succeeded") == 1
+
+
+async def test_a_ledger_not_written_is_written_later_although_the_key_is_refused(
+    account, rivya: Simulator, time: Time, act: Act, storage
+) -> None:
+    record = await act("generate", prompt="tide")
+    path = break_disk(storage, account)
+    await time.pass_by(50)
+    rivya.set_key_state(KEY, "revoked")
+    with pytest.raises(HomeAssistantError):
+        await act("get_generation", generation_id=record["generation_id"])
+    path.rmdir()
+    await time.pass_by(90)
+    assert path.is_file()
+
+
+async def test_waiting_at_a_closed_journal_ends_at_once(
+    hass, account, rivya: Simulator, time: Time, act: Act
+) -> None:
+    record = await act("generate", prompt="tide")
+    journal = account.runtime_data.generations.journal
+    await time.until(hass.config_entries.async_unload(account.entry_id))
+    await time.until(journal.async_wait(record["generation_id"]), limit=5)

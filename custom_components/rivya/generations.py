@@ -22,7 +22,7 @@ from homeassistant.core import (
     HomeAssistant,
     callback,
 )
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
@@ -37,7 +37,7 @@ from .api import (
     Task,
     TaskStatus,
 )
-from .const import DOMAIN
+from .const import DOMAIN, LOGGER
 from .errors import is_out_of_reach, translated_for_user, without_prompt
 from .journal import SAVE_AGAIN, Journal
 from .ledger import Generation, GenerationError, Ledger, Status
@@ -151,7 +151,7 @@ class Generations:
         """Follow what is pending, now that Home Assistant has started."""
         self._running = True
         self.journal.report_unreported()
-        self._schedule()
+        self._start(self._async_finish_step())
 
     def key_accepted(self) -> None:
         """Go on, if a refused key was what stopped it."""
@@ -271,13 +271,17 @@ class Generations:
         ):
             self._observe(generation.generation_id, task)
             await self._async_finish_step()
-        return self.ledger.generations[generation.generation_id]
+        return self.ledger.generations.get(generation.generation_id, generation)
 
     async def _async_adopt(self, task_id: str) -> Generation:
         """Ask about a task, and put it into the ledger."""
         task = await self._async_get(task_id)
         if known := self.ledger.by_task(task_id):
             return known
+        if self.ledger.pending(Status.SUBMITTING):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="adopted_too_early"
+            )
         now = dt_util.utcnow()
         new = Generation.new(
             {"model": task.model or "unknown"}, Status.UNKNOWN, now, None
@@ -298,12 +302,18 @@ class Generations:
         self, generation: Generation, context: Context
     ) -> RivyaError | None:
         """Write a generation down and submit it; return what went wrong with that."""
-        await self.journal.async_begin(generation, context)
-        self._on_change()
-        if generation.status is Status.SUBMITTING:
+        try:
+            await self.journal.async_begin(generation, context)
+        finally:
+            self._on_change()
+            self._schedule()
+        if generation.status is Status.WAITING:
+            return None
+        try:
             return await self._async_submit(generation.generation_id, attended=True)
-        self._schedule()
-        return None
+        except Exception:
+            self._look_again(generation.generation_id)
+            raise
 
     async def _async_submit(
         self, generation_id: str, *, attended: bool = False
@@ -374,9 +384,8 @@ class Generations:
         """Let those in line go for whom there is room."""
         released = self._next_in_line()
         if await self.journal.async_release(released):
-            await asyncio.gather(
-                *(self._async_check(each.generation_id) for each in released)
-            )
+            for generation in released:
+                self._start(self._async_check(generation.generation_id))
         else:
             self._line_opens = self._now() + MAX_INTERVAL
         self._schedule()
@@ -398,11 +407,14 @@ class Generations:
             moments.extend(self._due.values())
             if self._next_in_line():
                 moments.append(self._line_opens)
+        if moments:
+            at = max(min(moments), self._not_before, self._pace.resumes_at)
+            moments = [at]
         if self.journal.save_at is not None:
             moments.append(self.journal.save_at)
         if not moments:
             return
-        at = max(min(moments), self._not_before, self._pace.resumes_at)
+        at = min(moments)
         self._timer = async_call_later(
             self._hass,
             max(at - self._now(), 0),
@@ -424,7 +436,8 @@ class Generations:
         if self.journal.save_at is not None and self.journal.save_at <= now:
             self.journal.save_at = now + SAVE_AGAIN
             self._start(self._async_finish_step())
-        if not self._key_refused:
+        is_early = now < max(self._not_before, self._pace.resumes_at)
+        if not self._key_refused and not is_early:
             self._start_due(now)
         self._schedule()
 
@@ -447,11 +460,18 @@ class Generations:
 
     async def _async_check(self, generation_id: str) -> None:
         """Submit one generation again, or ask about it."""
-        generation = self.ledger.generations[generation_id]
-        if generation.task_id is None:
-            error = await self._async_submit(generation_id)
-        else:
-            error = await self._async_poll(generation, generation.task_id)
+        generation = self.ledger.generations.get(generation_id)
+        if generation is None or not generation.status.is_pending:
+            return
+        try:
+            if generation.task_id is None:
+                error = await self._async_submit(generation_id)
+            else:
+                error = await self._async_poll(generation, generation.task_id)
+        except Exception:  # noqa: BLE001 - what is paid for is followed all the same
+            LOGGER.exception("A fault of this integration; it will look again")
+            self._look_again(generation_id)
+            return
         if error is None or not (
             is_out_of_reach(error) or isinstance(error, RivyaRateLimitError)
         ):
@@ -460,6 +480,15 @@ class Generations:
         self._pace.slow_down(error)
         if is_out_of_reach(error):
             self._on_answer(error)
+        self._schedule()
+
+    def _look_again(self, generation_id: str) -> None:
+        """After an error of our own, look later rather than never."""
+        generation = self.ledger.generations[generation_id]
+        if generation.status is Status.SUBMITTING:
+            self.journal.record(replace(generation, perhaps_sent=True))
+        if generation.status.is_pending:
+            self._due[generation_id] = self._now() + MAX_INTERVAL
         self._schedule()
 
     async def _async_poll(
@@ -472,9 +501,10 @@ class Generations:
             task = await self._async_get(task_id)
         except RivyaError as err:
             error = err
+            generation = self.ledger.generations.get(generation_id, generation)
             if self._is_lost(generation, err):
                 self.journal.give_up(generation_id, GenerationError.from_error(err))
-            else:
+            elif generation.status.is_with_service:
                 self._due_again(generation)
         else:
             self._missing.pop(generation_id, None)
@@ -487,10 +517,10 @@ class Generations:
 
         A service that does not know a task may know it a moment later.
         """
-        if generation.age(dt_util.utcnow()) > DEADLINE:
-            return True
         if error.code != "not_found":
-            return False
+            self._missing.pop(generation.generation_id, None)
+            may_pass = error.is_retryable or isinstance(error, RivyaAuthError)
+            return generation.age(dt_util.utcnow()) > DEADLINE and not may_pass
         missing = self._missing.setdefault(generation.generation_id, self._now())
         return self._now() - missing > NOT_FOUND_GRACE
 
@@ -512,7 +542,7 @@ class Generations:
     def _stop_for_key(self, error: RivyaAuthError) -> None:
         """Ask the user for another key; everything pending waits for it."""
         self._key_refused = True
-        self._cancel_timer()
+        self._schedule()
         self._entry.async_start_reauth(self._hass)
         self._on_answer(error)
 
@@ -544,7 +574,8 @@ class Generations:
             return False
         now = self._now()
         since = self._resultless.setdefault(generation.generation_id, now)
-        return generation.status.is_pending and now - since < RESULT_GRACE
+        is_young = generation.age(dt_util.utcnow()) <= DEADLINE
+        return generation.status.is_pending and is_young and now - since < RESULT_GRACE
 
     def _on_generation_end(self, generation_id: str) -> None:
         """Stop following a generation."""

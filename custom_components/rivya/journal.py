@@ -55,6 +55,7 @@ class Journal:
 
         self._resumed: set[str] = set()
         self._changes = 0
+        self._closed = False
 
     async def async_load(self) -> None:
         """Read the ledger.
@@ -102,6 +103,9 @@ class Journal:
             await self._async_write()
         except WriteError as err:
             self.ledger.discard(generation.generation_id)
+            self._touch()
+            # Another's write may have taken it along.
+            await self.async_save()
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="ledger_not_written"
             ) from err
@@ -121,7 +125,7 @@ class Journal:
             self._put(generation)
         if not await self.async_save():
             for generation in waiting:
-                self.ledger.put(generation)
+                self._put(generation)
             return False
         for generation in released:
             self._announce(generation, Status.WAITING)
@@ -178,7 +182,7 @@ class Journal:
 
     async def async_wait(self, generation_id: str) -> None:
         """Return when nothing more is done for a generation, or the journal closes."""
-        if not self.ledger.generations[generation_id].status.is_pending:
+        if self._closed or not self.ledger.generations[generation_id].status.is_pending:
             return
         future: asyncio.Future[None] = self._hass.loop.create_future()
         self._waiters[generation_id].append(future)
@@ -190,6 +194,7 @@ class Journal:
 
     async def async_close(self) -> None:
         """Let go whoever waits, and write what is not written yet."""
+        self._closed = True
         for generation_id in list(self._waiters):
             self._release_waiters(generation_id)
         await self.async_save()
@@ -197,6 +202,10 @@ class Journal:
     def _put(self, generation: Generation) -> None:
         """Put a generation into the ledger, which then has to be written."""
         self.ledger.put(generation)
+        self._touch()
+
+    def _touch(self) -> None:
+        """Note that the ledger has to be written."""
         self.save_at = self._hass.loop.time() + SAVE_AGAIN
         self._changes += 1
 

@@ -255,7 +255,9 @@ class Generation:
         finished_at = self.finished_at if status is self.status else None
         if status.is_terminal and not self.status.is_terminal:
             finished_at = _ended_at(task, accepted_at, now)
-        failure = (task.error or _NO_REASON) if status is Status.FAILED else None
+        error = self.error if status is self.status else None
+        if status is Status.FAILED and task.status is TaskStatus.FAILED:
+            error = GenerationError.from_task_error(task.error or _NO_REASON)
         return replace(
             self,
             status=status,
@@ -265,7 +267,7 @@ class Generation:
             reserved_credits=_known(task.reserved_credits, self.reserved_credits),
             final_credits=_known(task.final_credits, self.final_credits),
             urls=task.urls or self.urls,
-            error=GenerationError.from_task_error(failure) if failure else None,
+            error=error,
             perhaps_sent=False,
         )
 
@@ -315,7 +317,10 @@ def _ended_at(task: Task, accepted_at: datetime, now: datetime) -> datetime:
     """Return when a task ended: as the service says, if that is plausible."""
     if task.created_at is None or task.updated_at is None:
         return now
-    ended = accepted_at + (task.updated_at - task.created_at)
+    try:
+        ended = accepted_at + (task.updated_at - task.created_at)
+    except OverflowError:
+        return now
     return ended if accepted_at < ended <= now else now
 
 

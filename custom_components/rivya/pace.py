@@ -6,8 +6,9 @@ from typing import Final
 from .api import RivyaError, RivyaRateLimitError
 from .schedule import MAX_INTERVAL, MIN_INTERVAL, jittered
 
-MAX_PAUSE: Final = 900.0
-"""The longest pause, in seconds, that a Retry-After header can cause."""
+MAX_PAUSE: Final = 600.0
+"""The longest pause, in seconds, that a Retry-After header can cause. A submission of
+unknown outcome must still be repeated in time after it."""
 
 _MAX_STRETCH = 8.0
 _RELAXATION = 1.5

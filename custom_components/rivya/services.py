@@ -177,10 +177,12 @@ async def _wait(
         async with asyncio.timeout(limit.total_seconds()):
             while generation.status.is_pending:
                 await coordinator.generations.journal.async_wait(generation_id)
-                generation = coordinator.generations.ledger.generations[generation_id]
+                ledger = coordinator.generations.ledger
+                generation = ledger.generations.get(generation_id, generation)
                 if generation.status.is_pending:
                     coordinator = await _reloaded(coordinator)
-    return coordinator.generations.ledger.generations[generation_id]
+    ledger = coordinator.generations.ledger
+    return ledger.generations.get(generation_id, generation)
 
 
 async def _reloaded(old: RivyaCoordinator) -> RivyaCoordinator:
@@ -195,7 +197,8 @@ async def _reloaded(old: RivyaCoordinator) -> RivyaCoordinator:
         old.hass, loaded_signal(entry.entry_id), go_on
     )
     try:
-        await loaded.wait()
+        if getattr(entry, "runtime_data", old) is old:
+            await loaded.wait()
     finally:
         unsubscribe()
     return entry.runtime_data
