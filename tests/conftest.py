@@ -10,14 +10,17 @@ from aiohttp.test_utils import TestServer
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_API_KEY
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+)
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
 # Before the harness' own package of this name wins.
-from custom_components.rivya.const import CONF_BASE_URL, DOMAIN
+from custom_components.rivya.const import CONF_BASE_URL, DOMAIN, EVENT_STATUS
 from tests.simulator import Settings, Simulator, create_app
 
 KEY = "rvya_sk_test_0123456789"
@@ -167,3 +170,24 @@ def act(hass: HomeAssistant, time: Time) -> Act:
 def storage(hass: HomeAssistant) -> Path:
     """Return the folder where the ledgers lie."""
     return Path(hass.config.path(".storage"))
+
+
+@pytest.fixture
+def events(hass: HomeAssistant) -> list[Event]:
+    """Return the changes of status as they are reported."""
+    return async_capture_events(hass, EVENT_STATUS)
+
+
+def call(hass: HomeAssistant, name: str, **data: Any) -> asyncio.Task[Any]:
+    """Perform an action without waiting for it."""
+    return hass.async_create_task(
+        hass.services.async_call(
+            DOMAIN, name, data, blocking=True, return_response=True
+        )
+    )
+
+
+async def reload(hass: HomeAssistant, entry: MockConfigEntry, time: Time) -> None:
+    """Reload an account."""
+    assert await time.until(hass.config_entries.async_reload(entry.entry_id))
+    await time.settle()

@@ -7,28 +7,20 @@ from pathlib import Path
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_API_KEY
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import Event
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_registry import RegistryEntryDisabler
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
-    async_capture_events,
 )
 
-from custom_components.rivya.const import DOMAIN, EVENT_STATUS
 from custom_components.rivya.ledger import Generation, Status
-from tests.conftest import KEY, Act, Time
+from tests.conftest import KEY, Act, Time, call, reload
 from tests.simulator import Fault, Simulator
 
 POST = ("POST", "/api/v1/generations")
 POLLS = ("GET", "/api/v1/generations")
-
-
-@pytest.fixture
-def events(hass: HomeAssistant) -> list[Event]:
-    """Return the changes of status as they are reported."""
-    return async_capture_events(hass, EVENT_STATUS)
 
 
 def statuses(events: list[Event]) -> list[str]:
@@ -39,13 +31,6 @@ def statuses(events: list[Event]) -> list[str]:
 def ledger(entry: MockConfigEntry) -> list[Generation]:
     """Return what is on record, the newest first."""
     return list(entry.runtime_data.generations.ledger.newest_first())
-
-
-async def reload(hass: HomeAssistant, entry: MockConfigEntry, time: Time) -> None:
-    """Unload an account and set it up again."""
-    await time.until(hass.config_entries.async_unload(entry.entry_id))
-    await time.until(hass.config_entries.async_setup(entry.entry_id))
-    await time.settle()
 
 
 def reserves(rivya: Simulator) -> int:
@@ -400,11 +385,9 @@ async def test_a_caller_that_goes_away_does_not_stop_the_submission(
 ) -> None:
     fault = Fault(kind="stall_after", method="POST", path=POST[1])
     rivya.faults.add(fault)
-    call = hass.async_create_task(
-        hass.services.async_call(DOMAIN, "generate", {"prompt": "tide"}, blocking=True)
-    )
+    submission = call(hass, "generate", prompt="tide")
     await fault.reached.wait()
-    call.cancel()
+    submission.cancel()
     await time.settle()
     fault.release()
     await time.pass_by(60)
@@ -600,13 +583,11 @@ async def test_a_submission_cut_off_by_a_restart_is_repeated_under_its_own_key(
 ) -> None:
     fault = Fault(kind="stall_after", method="POST", path=POST[1])
     rivya.faults.add(fault)
-    call = hass.async_create_task(
-        hass.services.async_call(DOMAIN, "generate", {"prompt": "tide"}, blocking=True)
-    )
+    submission = call(hass, "generate", prompt="tide")
     await fault.reached.wait()
     await time.until(hass.config_entries.async_unload(account.entry_id))
     with pytest.raises(HomeAssistantError) as error:
-        await time.until(call)
+        await time.until(submission)
     assert error.value.translation_key == "interrupted"
     await time.until(hass.config_entries.async_setup(account.entry_id))
     await time.pass_by(120)
@@ -622,13 +603,11 @@ async def test_an_old_submission_is_not_repeated_after_a_restart(
 ) -> None:
     fault = Fault(kind="stall_after", method="POST", path=POST[1])
     rivya.faults.add(fault)
-    call = hass.async_create_task(
-        hass.services.async_call(DOMAIN, "generate", {"prompt": "tide"}, blocking=True)
-    )
+    submission = call(hass, "generate", prompt="tide")
     await fault.reached.wait()
     await time.until(hass.config_entries.async_unload(account.entry_id))
     with pytest.raises(HomeAssistantError):
-        await time.until(call)
+        await time.until(submission)
     freezer.tick(timedelta(hours=1))
     await time.until(hass.config_entries.async_setup(account.entry_id))
     await time.pass_by(40)
@@ -639,19 +618,11 @@ async def test_an_old_submission_is_not_repeated_after_a_restart(
 async def test_a_wait_goes_on_when_the_account_is_reloaded(
     hass, account, rivya: Simulator, time: Time, events
 ) -> None:
-    call = hass.async_create_task(
-        hass.services.async_call(
-            DOMAIN,
-            "generate",
-            {"prompt": "tide", "wait": True},
-            blocking=True,
-            return_response=True,
-        )
-    )
+    submission = call(hass, "generate", prompt="tide", wait=True)
     await time.pass_by(10)
     await reload(hass, account, time)
-    assert not call.done()
-    record = await time.until(call)
+    assert not submission.done()
+    record = await time.until(submission)
     assert record["timed_out"] is False
     assert record["status"] == "succeeded"
 
@@ -659,18 +630,10 @@ async def test_a_wait_goes_on_when_the_account_is_reloaded(
 async def test_a_wait_for_an_account_that_stays_away_ends_in_time(
     hass, account, rivya: Simulator, time: Time, events
 ) -> None:
-    call = hass.async_create_task(
-        hass.services.async_call(
-            DOMAIN,
-            "generate",
-            {"prompt": "tide", "wait": True, "timeout": 60},
-            blocking=True,
-            return_response=True,
-        )
-    )
+    submission = call(hass, "generate", prompt="tide", wait=True, timeout=60)
     await time.pass_by(10)
     await time.until(hass.config_entries.async_unload(account.entry_id))
-    record = await time.until(call)
+    record = await time.until(submission)
     assert record["timed_out"] is True
     await time.until(hass.config_entries.async_setup(account.entry_id))
     await time.pass_by(120)

@@ -11,50 +11,28 @@ from homeassistant.const import (
     EVENT_HOMEASSISTANT_FINAL_WRITE,
     EVENT_HOMEASSISTANT_STARTED,
 )
-from homeassistant.core import CoreState, Event, HomeAssistant
+from homeassistant.core import CoreState
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
-    async_capture_events,
 )
 
 from custom_components.rivya import store as store_module
 from custom_components.rivya.api import Task
-from custom_components.rivya.const import DOMAIN, EVENT_STATUS
 from custom_components.rivya.generations import REPLAY_WINDOW
 from custom_components.rivya.ledger import Status
 from custom_components.rivya.pace import MAX_PAUSE
-from tests.conftest import KEY, Act, Time
+from tests.conftest import KEY, Act, Time, call, reload
 from tests.simulator import Fault, Simulator
 from tests.test_generations import POLLS, POST, break_disk, ledger, reserves, statuses
-
-
-@pytest.fixture
-def events(hass: HomeAssistant) -> list[Event]:
-    """Return the changes of status as they are reported."""
-    return async_capture_events(hass, EVENT_STATUS)
-
-
-def call(hass: HomeAssistant, name: str, **data: Any) -> asyncio.Task[Any]:
-    """Perform an action without waiting for it."""
-    return hass.async_create_task(
-        hass.services.async_call(
-            DOMAIN, name, data, blocking=True, return_response=True
-        )
-    )
 
 
 def on_disk(storage: Path, entry: MockConfigEntry) -> list[str]:
     """Return the statuses in the recent part of the ledger on disk."""
     content = json.loads((storage / f"rivya.{entry.entry_id}").read_text())
     return [each["status"] for each in content["data"]["generations"]]
-
-
-async def reload(hass: HomeAssistant, entry: MockConfigEntry, time: Time) -> None:
-    """Reload an account."""
-    assert await time.until(hass.config_entries.async_reload(entry.entry_id))
 
 
 class SlowDisk:
