@@ -35,6 +35,19 @@ def on_disk(storage: Path, entry: MockConfigEntry) -> list[str]:
     return [each["status"] for each in content["data"]["generations"]]
 
 
+def hold_results_back(rivya: Simulator) -> Fault:
+    """Let generations succeed without a result."""
+    no_result = {"result": None}
+    fault = Fault(
+        kind="mutate",
+        path=POLLS[1],
+        times=None,
+        mutate=lambda answer: answer | no_result,
+    )
+    rivya.faults.add(fault)
+    return fault
+
+
 class SlowDisk:
     """Holds back each write of a ledger until told."""
 
@@ -415,13 +428,7 @@ async def test_a_success_without_a_result_is_asked_for_a_while(
     account, rivya: Simulator, time: Time, act: Act, events
 ) -> None:
     await act("generate", prompt="tide")
-    fault = Fault(
-        kind="mutate",
-        path=POLLS[1],
-        times=None,
-        mutate=lambda answer: answer | {"result": None},
-    )
-    rivya.faults.add(fault)
+    fault = hold_results_back(rivya)
     await time.pass_by(80)
     assert "succeeded" not in statuses(events)
     fault.times = 0
@@ -434,13 +441,7 @@ async def test_a_success_that_never_gets_a_result_ends_and_can_be_asked_again(
     account, rivya: Simulator, time: Time, act: Act, events
 ) -> None:
     await act("generate", prompt="tide")
-    fault = Fault(
-        kind="mutate",
-        path=POLLS[1],
-        times=None,
-        mutate=lambda answer: answer | {"result": None},
-    )
-    rivya.faults.add(fault)
+    fault = hold_results_back(rivya)
     await time.pass_by(180)
     assert statuses(events)[-1] == "succeeded"
     assert events[-1].data["media"] == []
@@ -589,15 +590,7 @@ async def test_a_success_without_a_result_after_a_day_is_still_a_success(
     await act("generate", prompt="tide")
     await time.until(hass.config_entries.async_unload(account.entry_id))
     await time.pass_by(90_000, step=1800)
-    no_result = {"result": None}
-    rivya.faults.add(
-        Fault(
-            kind="mutate",
-            path=POLLS[1],
-            times=None,
-            mutate=lambda answer: answer | no_result,
-        )
-    )
+    hold_results_back(rivya)
     assert await time.until(hass.config_entries.async_setup(account.entry_id))
     await time.pass_by(10)
     assert statuses(events)[-1] == "succeeded"

@@ -1,8 +1,9 @@
 """Names that several modules share."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 import logging
-from typing import Final
+from typing import Any, Final
 
 DOMAIN: Final = "rivya"
 LOGGER: Final = logging.getLogger(__package__)
@@ -19,6 +20,12 @@ EVENT_STATUS: Final = "rivya_generation_status"
 
 CREDITS_INTERVAL: Final = timedelta(minutes=15)
 CATALOG_INTERVAL: Final = timedelta(hours=12)
+
+
+def default_model(options: Mapping[str, Any]) -> str:
+    """Return the model that an account's options name, or the usual one."""
+    model_id: str = options.get(CONF_DEFAULT_MODEL, DEFAULT_MODEL)
+    return model_id
 
 
 def loaded_signal(entry_id: str) -> str:

@@ -169,8 +169,7 @@ class RivyaCoordinator(DataUpdateCoordinator[Snapshot]):
         except RivyaError as err:
             LOGGER.debug("The balance could not be read: %s", err)
         else:
-            self.generations.key_accepted()
-            self._show_answer(None)
+            self.generations.answered()
             self._publish()
 
     def check_model(self, model_id: str) -> tuple[str, ...]:

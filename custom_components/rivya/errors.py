@@ -52,11 +52,12 @@ def translated[E: HomeAssistantError](error: RivyaError, cls: type[E]) -> E:
 
     It may be logged, so it does not hold the service's own words.
     """
-    return cls(
-        translation_domain=DOMAIN,
-        translation_key=translation_key(error),
-        translation_placeholders=placeholders(error) | {"message": "-"},
-    )
+    return _translated(error, cls, placeholders(error) | {"message": "-"})
+
+
+def may_pass(error: RivyaError) -> bool:
+    """Tell whether the same request may succeed later; with another key, perhaps."""
+    return error.is_retryable or isinstance(error, RivyaAuthError)
 
 
 def is_out_of_reach(error: RivyaError) -> bool:
@@ -75,10 +76,17 @@ def translated_for_user(error: RivyaError) -> HomeAssistantError:
     """Return the exception for whoever called an action: their mistake, or not."""
     mistakes = RivyaNotFoundError | RivyaRequestError | RivyaValidationError
     cls = ServiceValidationError if isinstance(error, mistakes) else HomeAssistantError
+    return _translated(error, cls, placeholders(error))
+
+
+def _translated[E: HomeAssistantError](
+    error: RivyaError, cls: type[E], facts: dict[str, str]
+) -> E:
+    """Return an exception with the text for an error."""
     return cls(
         translation_domain=DOMAIN,
         translation_key=translation_key(error),
-        translation_placeholders=placeholders(error),
+        translation_placeholders=facts,
     )
 
 

@@ -38,7 +38,12 @@ from .api import (
     TaskStatus,
 )
 from .const import DOMAIN, LOGGER
-from .errors import is_out_of_reach, translated_for_user, without_prompt
+from .errors import (
+    is_out_of_reach,
+    may_pass,
+    translated_for_user,
+    without_prompt,
+)
 from .journal import SAVE_AGAIN, Journal
 from .ledger import Generation, GenerationError, Ledger, Status
 from .pace import Pace
@@ -159,6 +164,11 @@ class Generations:
             self._key_refused = False
             self._schedule()
 
+    def answered(self) -> None:
+        """Note that the service answers as it should, and takes the key."""
+        self.key_accepted()
+        self._on_answer(None)
+
     async def async_stop(self) -> None:
         """Stop following; what is pending stays in the ledger.
 
@@ -263,11 +273,10 @@ class Generations:
                 raise
             return generation
         generation = self.ledger.generations[generation.generation_id]
-        is_overdue = generation.age(dt_util.utcnow()) > DEADLINE
         if (
             generation.status.is_with_service
             or task.status.is_terminal
-            or not is_overdue
+            or not _is_overdue(generation)
         ):
             self._observe(generation.generation_id, task)
             await self._async_finish_step()
@@ -333,7 +342,7 @@ class Generations:
                 error = err
                 self._submission_failed(generation, err, attended=attended)
             else:
-                self._answered()
+                self.answered()
                 self._observe(generation_id, task)
         await self._async_finish_step()
         return error
@@ -345,16 +354,17 @@ class Generations:
         now = dt_util.utcnow()
         without_prompt(error, generation.prompt)
         reason = GenerationError.from_error(error)
-        may_pass = error.is_retryable or isinstance(error, RivyaAuthError)
         if error.is_retryable:
             self._pace.slow_down(error)
         if generation.perhaps_sent or error.outcome is Outcome.UNKNOWN:
-            if may_pass:
+            if may_pass(error):
                 self.journal.record(replace(generation, perhaps_sent=True))
                 self._due[generation.generation_id] = self._pace.resumes_at
             else:
                 self.journal.give_up(generation.generation_id, reason)
-        elif may_pass and (not attended or isinstance(error, RivyaRateLimitError)):
+        elif may_pass(error) and (
+            not attended or isinstance(error, RivyaRateLimitError)
+        ):
             self._line_opens = max(self._line_opens, self._pace.resumes_at)
             self.journal.record(generation.moved(Status.WAITING, now))
         else:
@@ -396,6 +406,11 @@ class Generations:
         """Return the time on the event loop's clock."""
         return self._hass.loop.time()
 
+    @property
+    def _open_from(self) -> float:
+        """The earliest time at which the service may be asked anything."""
+        return max(self._not_before, self._pace.resumes_at)
+
     @callback
     def _schedule(self) -> None:
         """Set the one timer to when something is due; none when nothing is."""
@@ -408,16 +423,14 @@ class Generations:
             if self._next_in_line():
                 moments.append(self._line_opens)
         if moments:
-            at = max(min(moments), self._not_before, self._pace.resumes_at)
-            moments = [at]
+            moments = [max(min(moments), self._open_from)]
         if self.journal.save_at is not None:
             moments.append(self.journal.save_at)
         if not moments:
             return
-        at = min(moments)
         self._timer = async_call_later(
             self._hass,
-            max(at - self._now(), 0),
+            max(min(moments) - self._now(), 0),
             HassJob(self._on_timer, f"{DOMAIN} poll", cancel_on_shutdown=True),
         )
 
@@ -436,8 +449,7 @@ class Generations:
         if self.journal.save_at is not None and self.journal.save_at <= now:
             self.journal.save_at = now + SAVE_AGAIN
             self._start(self._async_finish_step())
-        is_early = now < max(self._not_before, self._pace.resumes_at)
-        if not self._key_refused and not is_early:
+        if not self._key_refused and now >= self._open_from:
             self._start_due(now)
         self._schedule()
 
@@ -519,10 +531,12 @@ class Generations:
         """
         if error.code != "not_found":
             self._missing.pop(generation.generation_id, None)
-            may_pass = error.is_retryable or isinstance(error, RivyaAuthError)
-            return generation.age(dt_util.utcnow()) > DEADLINE and not may_pass
-        missing = self._missing.setdefault(generation.generation_id, self._now())
-        return self._now() - missing > NOT_FOUND_GRACE
+            return _is_overdue(generation) and not may_pass(error)
+        return self._lasts(self._missing, generation) > NOT_FOUND_GRACE
+
+    def _lasts(self, since: dict[str, float], generation: Generation) -> float:
+        """Return for how many seconds something has been so; it is from now on."""
+        return self._now() - since.setdefault(generation.generation_id, self._now())
 
     async def _async_get(self, task_id: str) -> Task:
         """Ask the service about a task; a refused key leads to a new one."""
@@ -531,13 +545,8 @@ class Generations:
         except RivyaAuthError as error:
             self._stop_for_key(error)
             raise
-        self._answered()
+        self.answered()
         return task
-
-    def _answered(self) -> None:
-        """Note that the service answers as it should, and takes the key."""
-        self.key_accepted()
-        self._on_answer(None)
 
     def _stop_for_key(self, error: RivyaAuthError) -> None:
         """Ask the user for another key; everything pending waits for it."""
@@ -563,7 +572,7 @@ class Generations:
             return
         if is_new:
             self._due[generation_id] = self._now() + FIRST_CHECK
-        elif generation.age(dt_util.utcnow()) > DEADLINE:
+        elif _is_overdue(generation):
             self.journal.give_up(generation_id, GenerationError(code="deadline"))
         else:
             self._due_again(generation)
@@ -572,10 +581,11 @@ class Generations:
         """Tell whether a success without a result may still get one."""
         if task.status is not TaskStatus.SUCCEEDED or task.urls:
             return False
-        now = self._now()
-        since = self._resultless.setdefault(generation.generation_id, now)
-        is_young = generation.age(dt_util.utcnow()) <= DEADLINE
-        return generation.status.is_pending and is_young and now - since < RESULT_GRACE
+        return (
+            generation.status.is_pending
+            and not _is_overdue(generation)
+            and self._lasts(self._resultless, generation) < RESULT_GRACE
+        )
 
     def _on_generation_end(self, generation_id: str) -> None:
         """Stop following a generation."""
@@ -589,6 +599,11 @@ class Generations:
         await self.journal.async_save()
         self._on_change()
         self._schedule()
+
+
+def _is_overdue(generation: Generation) -> bool:
+    """Tell whether a generation has taken longer than any is followed."""
+    return generation.age(dt_util.utcnow()) > DEADLINE
 
 
 async def _outcome[T](task: asyncio.Task[T]) -> T:

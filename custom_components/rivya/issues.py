@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .api import Availability, Catalog
-from .const import CONF_DEFAULT_MODEL, DEFAULT_MODEL, DOMAIN
+from .const import DOMAIN, default_model
 
 _NOT_OFFERED = frozenset(
     {Availability.COMING_SOON, Availability.NOT_LISTED, Availability.STUDIO_ONLY}
@@ -19,7 +19,7 @@ def async_check_default_model(
     hass: HomeAssistant, entry: ConfigEntry[Any], catalog: Catalog
 ) -> None:
     """Raise a repair while the live catalog does not offer the default model."""
-    model_id = entry.options.get(CONF_DEFAULT_MODEL, DEFAULT_MODEL)
+    model_id = default_model(entry.options)
     model = catalog.models.get(model_id)
     if model is not None and model.availability not in _NOT_OFFERED:
         ir.async_delete_issue(hass, DOMAIN, _default_model_issue(entry))

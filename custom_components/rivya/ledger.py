@@ -9,6 +9,7 @@ from copy import replace
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 import mimetypes
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -297,9 +298,15 @@ def new_id(now: datetime) -> str:
     return ulid_at_time(now.timestamp())
 
 
+@cache
+def _names(cls: type) -> frozenset[str]:
+    """Return the names of a class's fields."""
+    return frozenset(field.name for field in fields(cls))
+
+
 def _members(cls: type, data: dict[str, Any]) -> dict[str, Any]:
     """Return what of stored data a class has; a newer version may have stored more."""
-    names = {field.name for field in fields(cls)}
+    names = _names(cls)
     return {name: value for name, value in data.items() if name in names}
 
 

@@ -4,7 +4,7 @@ from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.core import HomeAssistant
 import voluptuous as vol
 
-from .const import CONF_DEFAULT_MODEL, DEFAULT_MODEL
+from .const import CONF_DEFAULT_MODEL, default_model
 from .coordinator import RivyaConfigEntry
 from .forms import chosen_model, model_selector
 
@@ -58,6 +58,6 @@ class DefaultModelFlow(RepairsFlow):
             ),
             description_placeholders={
                 "account": entry.title,
-                "model": entry.options.get(CONF_DEFAULT_MODEL, DEFAULT_MODEL),
+                "model": default_model(entry.options),
             },
         )

@@ -21,7 +21,7 @@ from homeassistant.util.json import JsonValueType
 import voluptuous as vol
 
 from .api import Model, Parameter, RivyaError, Upload, prepare_request
-from .const import CONF_DEFAULT_MODEL, DEFAULT_MODEL, DOMAIN, loaded_signal
+from .const import DOMAIN, default_model, loaded_signal
 from .coordinator import RivyaConfigEntry, RivyaCoordinator
 from .errors import translated_for_user
 from .ledger import Generation, Status
@@ -136,8 +136,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
 async def _generate(call: ServiceCall) -> ServiceResponse:
     """Submit a generation; wait for its end when asked."""
     coordinator = _coordinator(call)
-    options = coordinator.config_entry.options
-    model_id = call.data.get(ATTR_MODEL, options.get(CONF_DEFAULT_MODEL, DEFAULT_MODEL))
+    model_id = call.data.get(
+        ATTR_MODEL, default_model(coordinator.config_entry.options)
+    )
     try:
         body = prepare_request(
             coordinator.catalog,

@@ -100,7 +100,8 @@ class LedgerStore:
 
     async def _async_write(self, ledger: Ledger) -> None:
         """Write the recent part, and the archive before it when that is due."""
-        if len(self._recent_of(ledger)) - len(ledger.pending()) >= _ARCHIVE_AFTER:
+        recent = self._recent_of(ledger)
+        if len(recent) - len(ledger.pending()) >= _ARCHIVE_AFTER:
             ended = [
                 generation
                 for generation in ledger.generations.values()
@@ -108,8 +109,9 @@ class LedgerStore:
             ]
             await self._hass.async_add_executor_job(_write, self._archive, ended, None)
             self._archived = {each.generation_id: each for each in ended}
+            recent = self._recent_of(ledger)
         await self._hass.async_add_executor_job(
-            _write, self._recent, self._recent_of(ledger), ledger.spent
+            _write, self._recent, recent, ledger.spent
         )
 
     def _recent_of(self, ledger: Ledger) -> list[Generation]:
